@@ -1,0 +1,325 @@
+"""Observed choices, checked and reduced to patterns: what every model of this package is given."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ..errors import shown
+from .study import Study
+
+_LINES = 8  # areas, and findings, that a display lists before it counts the rest
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something in a table that does not stop a fit but belongs beside its numbers.
+
+    Parameters
+    ----------
+    code
+        Short stable name, such as ``"constant-item"``.
+    message
+        One sentence for a reader of the result.
+    state
+        ``"caution"`` weakens the numbers, ``"note"`` does not.
+    area
+        The problem area concerned; None for the whole table.
+    """
+
+    code: str
+    message: str
+    state: str = "caution"
+    area: str | None = None
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class AreaChoices:
+    """The answers given in one problem area, as distinct patterns of answer counts.
+
+    Parameters
+    ----------
+    name
+        Name of the problem area.
+    goals
+        Names of its K goals.
+    conflict
+        Conflict between goals, (goal, goal), symmetric in [0, 1] with zero diagonal.
+    rule
+        Choice rule, ``"follow"`` or ``"luce"``.
+    kappa
+        Scale of the affinity under ``luce``; a convention.
+    baseline
+        ``"free"`` or ``"uniform"``.
+    no_goal
+        Whether an agent may hold no goal.
+    area_weight
+        Weight of the area in overall scores, ≥ 0.
+    items
+        Names of its J items.
+    repeated
+        Whether an agent may answer the item many times, (item,).
+    options
+        Labels of all O options, item after item.
+    item_of_option
+        Position in ``items`` of each option, (option,).
+    serves
+        Whether an option serves a goal, (goal, option).
+    counts
+        The U distinct patterns: how often each option was chosen, (pattern, option). The empty pattern (no answer
+        in this area) is among them when some agent has it.
+    pattern_of_agent
+        Row of ``counts`` of each agent, (agent,).
+    """
+
+    name: str
+    goals: tuple[str, ...]
+    conflict: NDArray[np.float64]
+    rule: str
+    kappa: float
+    baseline: str
+    no_goal: bool
+    area_weight: float
+    items: tuple[str, ...]
+    repeated: NDArray[np.bool_]
+    options: tuple[str, ...]
+    item_of_option: NDArray[np.int64]
+    serves: NDArray[np.bool_]
+    counts: NDArray[np.int64]
+    pattern_of_agent: NDArray[np.int64]
+
+    @property
+    def n_answers(self) -> NDArray[np.int64]:
+        """Number of answers in each pattern, (pattern,)."""
+        return self.counts.sum(axis=1)
+
+    @property
+    def item_answers(self) -> NDArray[np.int64]:
+        """Number of answers to each item in each pattern, (pattern, item)."""
+        totals = np.zeros((len(self.counts), len(self.items)), dtype=np.int64)
+        np.add.at(totals.T, self.item_of_option, self.counts.T)
+        return totals
+
+    @property
+    def n_agents_of_pattern(self) -> NDArray[np.int64]:
+        """Number of agents with each pattern, (pattern,)."""
+        return np.bincount(self.pattern_of_agent, minlength=len(self.counts))
+
+    @property
+    def missing_share(self) -> NDArray[np.float64]:
+        """Share of agents without an answer to each item, (item,)."""
+        answered = self.n_agents_of_pattern @ (self.item_answers > 0)
+        return 1.0 - answered / max(1, len(self.pattern_of_agent))
+
+    def answer(self, item: int) -> NDArray[np.int64]:
+        """Return the answer of each pattern to a one-answer item, as position in its options, −1 for none.
+
+        Parameters
+        ----------
+        item
+            Position in ``items``.
+        """
+        own = self.counts[:, self.item_of_option == item]
+        return np.where(own.any(axis=1), own.argmax(axis=1), -1)
+
+    def options_of(self, item: int) -> tuple[str, ...]:
+        """Return the labels of the options of an item, given its position in ``items``."""
+        return tuple(self.options[option] for option in np.flatnonzero(self.item_of_option == item))
+
+    def __repr__(self) -> str:
+        return f"AreaChoices({_described(self)})"
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What simulated agents really hold.
+
+    Parameters
+    ----------
+    goals
+        Goal of each agent in each area, None for no goal, (agent, area).
+    weights
+        Weight of each agent in each area, in [0, 1], (agent, area).
+    parameters
+        The parameters they were drawn from, by area and name.
+    """
+
+    goals: pd.DataFrame
+    weights: pd.DataFrame
+    parameters: Mapping[str, Mapping[str, NDArray[np.float64]]]
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Choices:
+    """A validated table of answers; made by :func:`read_table`, :func:`load` or :func:`simulate`, never by hand.
+
+    Parameters
+    ----------
+    study
+        The study the table was read with.
+    agents
+        Labels of the n agents who answered at least one item, (agent,). Text.
+    groups
+        Names of the H groups; empty when the study names none.
+    group_of_agent
+        Position in ``groups`` of each agent, −1 for an agent in no group, (agent,).
+    survey_weight
+        Survey weight of each agent as read, positive, (agent,); None when the study names no such column.
+    areas
+        The answers, one entry per problem area.
+    findings
+        What the reader of the table noticed.
+    source
+        Where the table came from, for messages and the result.
+    data_hash
+        SHA-256 over agents, groups, survey weights, areas, options and answers.
+    truth
+        For simulated choices, what the agents really hold.
+    """
+
+    study: Study
+    agents: NDArray[np.object_]
+    groups: tuple[str, ...]
+    group_of_agent: NDArray[np.int64]
+    survey_weight: NDArray[np.float64] | None
+    areas: tuple[AreaChoices, ...]
+    findings: tuple[Finding, ...] = ()
+    source: str = "memory"
+    data_hash: str = ""
+    truth: Truth | None = field(default=None)
+
+    @property
+    def n_agents(self) -> int:
+        """Number of agents with at least one answer."""
+        return len(self.agents)
+
+    @property
+    def fit_weight(self) -> NDArray[np.float64] | None:
+        """Survey weights scaled once to Kish's effective number of agents, (agent,), or None without weights."""
+        if self.survey_weight is None:
+            return None
+        w = self.survey_weight
+        return np.asarray(w * (w.sum() / np.square(w).sum()))
+
+    def area(self, name: str) -> AreaChoices:
+        """Return the area called ``name``.
+
+        Raises
+        ------
+        KeyError
+            If there is no such area.
+        """
+        for area in self.areas:
+            if area.name == name:
+                return area
+        raise KeyError(name)
+
+    def to_frame(self, *, layout: Literal["wide", "long"] = "wide") -> pd.DataFrame:
+        """Return the answers as a table of text.
+
+        Parameters
+        ----------
+        layout
+            ``"wide"``: one row per agent and a column per item, missing for no answer. ``"long"``: one row per agent,
+            item and option chosen, with the number of times.
+
+        Returns
+        -------
+        DataFrame
+            Beside the answers: ``agent``, ``group`` when there are groups, ``survey_weight`` when there are weights.
+
+        Raises
+        ------
+        ValueError
+            If ``layout`` is neither, or a wide table is asked for and an item is answered many times.
+        """
+        if layout == "wide":
+            repeated = [item for area in self.areas for item in np.array(area.items, dtype=object)[area.repeated]]
+            if repeated:
+                raise ValueError(f"item {repeated[0]!r} is answered many times: ask for layout='long'")
+            columns = self._agent_columns(np.arange(self.n_agents))
+            for area in self.areas:
+                for place, item in enumerate(area.items):
+                    labels = np.array([*area.options_of(place), None], dtype=object)
+                    columns[item] = labels[area.answer(place)[area.pattern_of_agent]]
+            return pd.DataFrame(columns)
+        if layout != "long":
+            raise ValueError(f"'layout' is {layout!r}: give 'wide' or 'long'")
+        parts = []
+        for area in self.areas:
+            agent, option = np.nonzero(area.counts[area.pattern_of_agent])
+            rows = self._agent_columns(agent)
+            rows["area"] = np.full(len(agent), area.name, dtype=object)
+            rows["item"] = np.array(area.items, dtype=object)[area.item_of_option[option]]
+            rows["answer"] = np.array(area.options, dtype=object)[option]
+            rows["times"] = area.counts[area.pattern_of_agent[agent], option]
+            parts.append(pd.DataFrame(rows))
+        return pd.concat(parts, ignore_index=True)
+
+    def _agent_columns(self, rows: NDArray[np.int64]) -> dict[str, NDArray[np.generic]]:
+        columns: dict[str, NDArray[np.generic]] = {"agent": self.agents[rows]}
+        if self.groups:
+            columns["group"] = np.array([*self.groups, None], dtype=object)[self.group_of_agent[rows]]
+        if self.survey_weight is not None:
+            columns["survey_weight"] = self.survey_weight[rows]
+        return columns
+
+    def __repr__(self) -> str:
+        size = f"{self.n_agents:,} agents, {_counted(len(self.areas), 'problem area')}"
+        lines = [f"Choices from {_plain(self.source, 200)}: {size}"]
+        if self.groups:
+            sizes = np.bincount(self.group_of_agent[self.group_of_agent >= 0], minlength=len(self.groups))
+            each = [f"{_plain(name)} {size:,}" for name, size in zip(self.groups, sizes, strict=True)]
+            outside = int((self.group_of_agent < 0).sum())
+            lines.append(f"  groups: {_some(each)}" + (f"; in none {outside:,}" if outside else ""))
+        if self.fit_weight is not None:
+            lines.append(f"  survey weights: as good as {self.fit_weight.sum():,.0f} agents of equal weight (Kish)")
+        lines += [f"  {_described(area)}" for area in self.areas[:_LINES]]
+        if len(self.areas) > _LINES:
+            lines.append(f"  … and {len(self.areas) - _LINES:,} more areas")
+        ordered = sorted(self.findings, key=lambda finding: finding.state != "caution")
+        for finding in ordered[:_LINES]:
+            where = "" if finding.area is None else f" ({_plain(finding.area)})"
+            lines.append(f"  {finding.state}{where}: {_plain(finding.message, 300)}")
+        if len(ordered) > _LINES:
+            lines.append(f"  … and {len(ordered) - _LINES:,} more in .findings")
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(repr(self))}</pre>"
+
+
+def _described(area: AreaChoices) -> str:
+    """Return one line on an area."""
+    sizes = np.unique(np.bincount(area.item_of_option))
+    n_options = f"{sizes[0]}" if len(sizes) == 1 else f"{sizes[0]}–{sizes[-1]}"
+    items = f"{_counted(len(area.items), 'item')} of {n_options} options"
+    if area.repeated.any():
+        answers = int(area.n_agents_of_pattern @ area.n_answers)
+        items += f", {answers:,} answers"
+    else:
+        items += f", {area.missing_share.mean():.1%} missing"
+    patterns = _counted(len(area.counts), "pattern")
+    return f"{_plain(area.name)}: goals {_some(map(_plain, area.goals), 5)}; {items}; {patterns}; {area.rule}"
+
+
+def _plain(text: str, most: int = 60) -> str:
+    """Return a label as it may be displayed: control and direction characters escaped, cut when long."""
+    parts = [shown(text[start : start + 60])[1:-1] for start in range(0, min(len(text), most), 60)]
+    return "".join(parts) + ("…" if len(text) > most else "")
+
+
+def _some(texts: Iterable[str], most: int = 8) -> str:
+    everything = list(texts)
+    more = f" and {len(everything) - most:,} more" if len(everything) > most else ""
+    return ", ".join(everything[:most]) + more
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"

@@ -1,0 +1,178 @@
+"""What weakens a table of answers without stopping a fit."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from ..errors import shown
+from .choices import AreaChoices, Choices, Finding
+from .validation import listed
+
+RARE = 5
+"""Answers below which an option counts as rare."""
+
+_LOOK_ALIKE = str.maketrans("аеорсухіјѕԁԛԝһӏοανρτικ", "aeopcyxijsdqwhloavptik")
+_INVISIBLE = {ord(c): None for c in "\u00ad\u200b\u200c\u200d\u2060\ufeff"}
+
+
+def quality_findings(choices: Choices) -> list[Finding]:
+    """Return what the answers themselves say about their worth.
+
+    Parameters
+    ----------
+    choices
+        The answers.
+    """
+    findings = []
+    if choices.n_agents == 2:
+        message = "There are two agents: the interval will be nearly that of the prior."
+        findings.append(Finding("two-agents", message))
+    findings += _heavy_weights(choices)
+    for area in choices.areas:
+        findings += _area_findings(area)
+    findings += _identical_items(choices)
+    findings += _straight_lining(choices)
+    findings += _near_duplicates(choices)
+    return findings
+
+
+def near_duplicates(labels: Iterable[str]) -> list[list[str]]:
+    """Return the labels that differ by case, spaces, composition of accents or look-alike letters only, together."""
+    labels = list(labels)
+    joined = "\n".join(labels)
+    if joined.isascii():
+        words = joined.lower().split()
+        if len(words) == len(labels) == len(set(words)):  # no spaces, so each word is a label: a million take 0.3 s
+            return []
+    alike: dict[str, list[str]] = {}
+    for label in dict.fromkeys(labels):
+        alike.setdefault(_folded(label), []).append(label)
+    return [same for same in alike.values() if len(same) > 1]
+
+
+def _folded(label: str) -> str:
+    if label.isascii():
+        return " ".join(label.lower().split())
+    plain = unicodedata.normalize("NFKC", label).translate(_INVISIBLE).casefold()
+    return " ".join(plain.translate(_LOOK_ALIKE).split())
+
+
+def _heavy_weights(choices: Choices) -> list[Finding]:
+    weight = choices.survey_weight
+    if weight is None:
+        return []
+    share = weight / weight.sum()
+    heavy = np.flatnonzero(share > 0.2)
+    if not len(heavy):
+        return []
+    of_whom = listed(str(choices.agents[agent]) for agent in heavy)
+    message = f"The survey weight of agent {of_whom} is {share[heavy].max():.0%} of the sum of all."
+    return [Finding("heavy-weight", message)]
+
+
+def _area_findings(area: AreaChoices) -> list[Finding]:
+    findings = []
+    if len(area.goals) > 1 and not area.conflict.any():
+        message = f"No goals of area {shown(area.name)} conflict: its scores are 0."
+        findings.append(Finding("zero-conflict", message, area=area.name))
+    chosen = area.n_agents_of_pattern @ area.counts
+    constant, rare = [], []
+    for place, item in enumerate(area.items):
+        own = np.flatnonzero(area.item_of_option == place)
+        if np.count_nonzero(chosen[own]) == 1:
+            constant.append(item)
+            continue
+        rare += [
+            f"{shown(area.options[option])} of {shown(item)} ({_times(int(chosen[option]))})"
+            for option in own
+            if chosen[option] < RARE
+        ]
+    if constant:
+        message = f"All answers to {listed(constant)} are the same: no information about goals."
+        findings.append(Finding("constant-item", message, area=area.name))
+    if rare:
+        more = f" and {len(rare) - 10:,} more" if len(rare) > 10 else ""
+        message = f"Options chosen fewer than {RARE} times: {', '.join(rare[:10])}{more}."
+        findings.append(Finding("rare-option", message, area=area.name))
+    return findings
+
+
+def _times(count: int) -> str:
+    return "never" if count == 0 else "once" if count == 1 else f"{count} times"
+
+
+def _identical_items(choices: Choices) -> list[Finding]:
+    """Find items with the same answer of every agent: most often one column under two names."""
+    seen: dict[tuple[tuple[str, ...], bytes], list[tuple[str, str]]] = {}
+    for area in choices.areas:
+        for place in np.flatnonzero(~area.repeated).tolist():
+            answers = area.answer(place)
+            if len(np.unique(answers[answers >= 0])) < 2:
+                continue  # constant items are named elsewhere
+            labels = area.options_of(place)
+            order = np.argsort(np.array(labels, dtype=object))
+            sorted_place = np.append(np.argsort(order), -1)
+            column = sorted_place[answers].astype(np.int16)[area.pattern_of_agent]
+            key = (tuple(sorted(labels)), column.tobytes())
+            seen.setdefault(key, []).append((area.items[place], area.name))
+    findings = []
+    for items in seen.values():
+        if len(items) > 1:
+            areas = {area for _, area in items}
+            message = f"Items {listed(item for item, _ in items)} have the same answer from every agent."
+            findings.append(Finding("identical-items", message, area=areas.pop() if len(areas) == 1 else None))
+    return findings
+
+
+def _straight_lining(choices: Choices) -> list[Finding]:
+    """Find agents who give one label as the answer to five items or more, and to all they answered."""
+    by_labels: dict[tuple[str, ...], list[tuple[AreaChoices, int]]] = {}
+    for area in choices.areas:
+        for place in np.flatnonzero(~area.repeated).tolist():
+            by_labels.setdefault(area.options_of(place), []).append((area, place))
+    findings = []
+    for items in by_labels.values():
+        if len(items) < 5:
+            continue
+        answered = np.zeros(choices.n_agents, dtype=np.int32)
+        last = np.full(choices.n_agents, -1, dtype=np.int64)
+        straight = np.ones(choices.n_agents, dtype=bool)
+        for area, place in items:
+            answer = area.answer(place)[area.pattern_of_agent]
+            given = answer >= 0
+            straight &= ~given | (last < 0) | (answer == last)
+            last = np.where(given, answer, last)
+            answered += given
+        share = float((straight & (answered >= 5)).mean())
+        if share > 0.2:
+            message = (
+                f"{share:.0%} of agents give the same answer to all of {len(items)} items "
+                f"({listed((area.items[place] for area, place in items), 3)}): goals held firmly, or careless answers."
+            )
+            findings.append(Finding("straight-lining", message))
+    return findings
+
+
+def _near_duplicates(choices: Choices) -> list[Finding]:
+    findings = []
+
+    def add(what: str, alike: Sequence[Sequence[str]], area: str | None = None) -> None:
+        if alike:
+            more = f" and {len(alike) - 5:,} more" if len(alike) > 5 else ""
+            shown_alike = "; ".join(listed(same, 4) for same in alike[:5])
+            message = f"Labels of {what} that look alike are kept apart: {shown_alike}{more}."
+            findings.append(Finding("near-duplicates", message, area=area))
+
+    for area in choices.areas:
+        scales: dict[tuple[str, ...], list[str]] = {}
+        for place, item in enumerate(area.items):
+            scales.setdefault(area.options_of(place), []).append(item)
+        for options, items in scales.items():
+            add(f"options of {listed(items, 3)}", near_duplicates(options), area.name)
+    add("groups", near_duplicates(choices.groups))
+    add("items", near_duplicates(item for area in choices.areas for item in area.items))
+    add("agents", near_duplicates(choices.agents))
+    return findings

@@ -1,0 +1,128 @@
+"""Parameters of the generative model for simulation: drawn from the priors of a study, or given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .study import Area, Priors
+
+Parameters = dict[str, NDArray[np.float64]]
+"""Arrays by name of parameter."""
+
+
+def draw_parameters(
+    area: Area,
+    priors: Priors,
+    rng: np.random.Generator,
+    *,
+    n_groups: int = 0,
+    given: Mapping[str, ArrayLike] | None = None,
+    single: bool = False,
+) -> Parameters:
+    """Draw the parameters of one area from their priors, except those given.
+
+    Parameters
+    ----------
+    area
+        The area.
+    priors
+        The priors.
+    rng
+        Source of chance; as many numbers are drawn whatever is given.
+    n_groups
+        Number of groups.
+    given
+        Parameters by name, see :func:`~dissensus.datasets.simulate`.
+    single
+        Whether agents answer once in the area: only the shares of goals are then parameters.
+
+    Returns
+    -------
+    dict
+        ``goal_share`` (state,), the share without a goal last where the area allows it; ``weight_mean`` and
+        ``weight_concentration``, scalars; ``baseline`` (option,); with groups ``group_goal_share`` (group,
+        state) and ``group_weight_mean`` (group,).
+
+    Raises
+    ------
+    ValueError
+        If a given parameter has another shape or range.
+    """
+    n_states = len(area.goals) + area.no_goal
+    shape, rate = priors.weight_concentration
+    drawn: dict[str, NDArray[np.float64]] = {
+        "goal_share": rng.dirichlet(np.full(n_states, priors.goal_share)),
+        "weight_mean": np.array(rng.beta(*priors.weight_mean)),
+        "weight_concentration": np.array(rng.gamma(shape, 1 / rate)),
+        "baseline": _draw_baseline(area, priors.baseline_sd, rng),
+    }
+    goal_step = priors.group_sd * _zero_sum(rng.standard_normal((n_groups, n_states)))
+    mean_step = priors.group_sd * rng.standard_normal(n_groups)
+    if single:
+        drawn = {"goal_share": drawn["goal_share"]}
+    given = given or {}
+    of_groups = [f"group_{name}" for name in ("goal_share", "weight_mean") if name in drawn and n_groups]
+    known = [*drawn, *of_groups]
+    for name in given:
+        if name not in known:
+            raise ValueError(f"'truth' names {name!r} in area {area.name!r}; the parameters are {', '.join(known)}")
+    result = {name: _checked(area, name, given.get(name, value), np.shape(value)) for name, value in drawn.items()}
+    for name in of_groups:
+        if name == "group_goal_share":
+            with np.errstate(divide="ignore"):  # a share of 0 stays 0 in every group
+                value = _softmax(np.log(result["goal_share"]) + goal_step)
+        else:
+            m = result["weight_mean"]
+            value = m / (m + (1 - m) * np.exp(-mean_step))  # the logit moved by the step
+        result[name] = _checked(area, name, given.get(name, value), value.shape)
+    return result
+
+
+def _draw_baseline(area: Area, sd: float, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Draw the baseline of every item, zero-sum normal logits of covariance sd²(I − 1/n), or uniform."""
+    if area.baseline == "uniform":
+        return uniform_baseline(area)
+    return np.concatenate([_softmax(sd * _zero_sum(rng.standard_normal(len(item.serves)))) for item in area.items])
+
+
+def uniform_baseline(area: Area) -> NDArray[np.float64]:
+    """Return equal probabilities of the options of each item, (option,)."""
+    return np.concatenate([np.full(len(item.serves), 1 / len(item.serves)) for item in area.items])
+
+
+def _softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    odds = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return np.asarray(odds / odds.sum(axis=-1, keepdims=True))
+
+
+def _zero_sum(z: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Project independent normals on the space where the last axis sums to zero."""
+    return z - z.mean(axis=-1, keepdims=True)
+
+
+def _checked(area: Area, name: str, value: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """Return a parameter as an array, or say what is wrong with it."""
+    array = np.array(value, dtype=np.float64)
+    about = f"'truth' has {name!r} in area {area.name!r}"
+    if array.shape != shape:
+        raise ValueError(f"{about} of shape {array.shape}; it should be {shape}")
+    if name == "weight_concentration":
+        if not (np.isfinite(array) and array > 0):
+            raise ValueError(f"{about} = {array}; it should be positive")
+        return array
+    if not ((array >= 0) & (array <= 1)).all():
+        raise ValueError(f"{about} = {array}; it should lie between 0 and 1")
+    if name.endswith("goal_share"):
+        total = array.sum(axis=-1)
+    elif name == "baseline":
+        total = np.add.reduceat(array, np.cumsum([0, *(len(item.serves) for item in area.items[:-1])]))
+        if area.rule == "luce" and not array.all():
+            raise ValueError(f"{about} with a 0, which the rule 'luce' takes the logarithm of")
+    else:
+        return array
+    if not np.allclose(total, 1, rtol=0, atol=1e-9):
+        raise ValueError(f"{about} with sums {total}; they should be 1")
+    return array

@@ -1,0 +1,241 @@
+"""Choices of agents whose goals and weights are known, from the generative model itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from ..forward_model.choice_rules import draw_options, follow_probability, luce_probability
+from .choices import Choices, Truth
+from .parameters import Parameters, draw_parameters, uniform_baseline
+from .patterns import build_choices
+from .study import Area, Item, Study
+
+_CHUNK = 16_384
+"""Agents whose probabilities are held at once: they stay in the processor's cache."""
+
+
+def simulate(
+    study: Study,
+    n_agents: int,
+    *,
+    seed: int | np.random.Generator | None = None,
+    truth: Mapping[str, Mapping[str, ArrayLike]] | None = None,
+    groups: Sequence[str] | Mapping[str, float] | None = None,
+    missing: float = 0.0,
+    answers_per_item: int = 5,
+) -> Choices:
+    """Simulate the answers of agents whose goals and weights are then known.
+
+    In each area an agent of group h holds goal g with probability π_hg, has weight w ~ Beta(1 + mκ, 1 + (1 −
+    m)κ) with the group's mean m (0 without a goal), and answers each item by the area's choice rule.
+    Parameters that are not given are drawn from the priors of the study, whose group deviations are Normal(0,
+    ``group_sd``) on the logits of goals (zero-sum) and of m. In an area with one answer per agent the choice
+    rule uses weight 1 and a uniform baseline, and the weights are 1: such an area says nothing about either.
+
+    Parameters
+    ----------
+    study
+        What is asked, and how the answers come about.
+    n_agents
+        Number of agents, at least 2.
+    seed
+        Seed; the same seed gives the same choices.
+    truth
+        Parameters by area, any of:
+        ``goal_share``, (goal,), or (goal + 1,) with the share without a goal last where the area allows it;
+        ``weight_mean`` m, between 0 and 1; ``weight_concentration`` κ, positive;
+        ``baseline``, (option,), the probability of each option to an agent whom no goal moves, by item;
+        with ``groups`` also ``group_goal_share``, (group, goal), and ``group_weight_mean``, (group,).
+    groups
+        Names of groups of equal size, or their shares by name. By default agents are in no group.
+    missing
+        Probability that an answer is missing, at random. Agents without any answer are left out, as in any
+        table.
+    answers_per_item
+        Number of answers of an agent to a repeated item.
+
+    Returns
+    -------
+    Choices
+        With ``truth``: goals and weights of the agents, and all parameters. Its study names an ``agent``
+        column (and a ``group`` column with groups), so that :func:`write_table` and :func:`read_table` give
+        the same choices again.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range.
+    """
+    if n_agents < 2:
+        raise ValueError(f"'n_agents' is {n_agents}; a score needs at least two agents")
+    if not 0 <= missing < 1:
+        raise ValueError(f"'missing' is {missing}; it is a probability below 1")
+    if answers_per_item < 1:
+        raise ValueError(f"'answers_per_item' is {answers_per_item}; it is at least 1")
+    rng = np.random.default_rng(seed)
+    names, shares = _group_shares(groups)
+    given = _checked_names(truth or {}, study)
+    single = {area.name: _is_single(area, answers_per_item) for area in study.areas}
+    parameters = {
+        area.name: draw_parameters(
+            area, study.priors, rng, n_groups=len(names), given=given.get(area.name), single=single[area.name]
+        )
+        for area in study.areas
+    }
+    group_of_agent = _allocate(shares, n_agents, rng)
+
+    goals = np.empty((n_agents, len(study.areas)), dtype=object)
+    weights = np.zeros((n_agents, len(study.areas)))
+    answers: dict[str, NDArray[np.integer]] = {}
+    # one stream per area: what is given for one area leaves the others as they were
+    for column, (area, stream) in enumerate(zip(study.areas, rng.spawn(len(study.areas)), strict=True)):
+        goal, weight = _draw_states(area, parameters[area.name], group_of_agent, rng=stream)
+        goals[:, column] = np.array([*area.goals, None], dtype=object)[goal]
+        weights[:, column] = weight
+        answers |= _draw_answers(
+            area,
+            goal,
+            weight,
+            parameters[area.name].get("baseline", uniform_baseline(area)),
+            rng=stream,
+            missing=missing,
+            answers_per_item=answers_per_item,
+        )
+
+    labels = np.arange(1, n_agents + 1).astype(str).astype(object)
+    index = pd.Index(labels, name="agent")
+    areas = [area.name for area in study.areas]
+    return build_choices(
+        _study_of_table(study, names),
+        labels,
+        answers,
+        groups=names,
+        group_of_agent=group_of_agent if names else None,
+        source="simulation",
+        truth=Truth(
+            goals=pd.DataFrame(goals, index=index, columns=areas, dtype=object),
+            weights=pd.DataFrame(weights, index=index, columns=areas),
+            parameters=parameters,
+        ),
+    )
+
+
+def _draw_states(
+    area: Area, parameters: Parameters, group_of_agent: NDArray[np.int64], *, rng: np.random.Generator
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Draw the position of each agent's goal (the number of goals for none) and its weight, (agent,)."""
+    n = len(group_of_agent)
+    share = parameters.get("group_goal_share", parameters["goal_share"][None])
+    upto = np.cumsum(share, axis=1)
+    upto[:, -1] = 1.0
+    u = rng.random(n)
+    goal = np.zeros(n, dtype=np.int64)
+    for state in range(share.shape[1] - 1):
+        goal += u >= upto[group_of_agent, state]
+    if "weight_mean" in parameters:
+        m = parameters.get("group_weight_mean", parameters["weight_mean"][None])[group_of_agent]
+        kappa = parameters["weight_concentration"]
+        weight = rng.beta(1 + m * kappa, 1 + (1 - m) * kappa)
+    else:  # one answer per agent
+        weight = np.ones(n)
+    weight[goal == len(area.goals)] = 0.0
+    return goal, weight
+
+
+def _draw_answers(
+    area: Area,
+    goal: NDArray[np.int64],
+    weight: NDArray[np.float64],
+    baseline: NDArray[np.float64],
+    *,
+    rng: np.random.Generator,
+    missing: float,
+    answers_per_item: int,
+) -> dict[str, NDArray[np.integer]]:
+    """Draw the answers of all agents to the items of one area, in the form :func:`build_choices` takes."""
+    n = len(goal)
+    sizes = np.array([len(item.serves) for item in area.items])
+    item_of_option = np.repeat(np.arange(len(sizes)), sizes)
+    starts = np.cumsum(sizes) - sizes
+    serves = area.serves_matrix
+    held = np.where(goal == len(area.goals), -1, goal)
+    answers = {item.name: _no_answers(item, n) for item in area.items}
+    for first in range(0, n, _CHUNK):
+        rows = slice(first, min(first + _CHUNK, n))
+        if area.rule == "follow":
+            p = follow_probability(serves, item_of_option, baseline, weight[rows], goal=held[rows])
+        else:
+            p = luce_probability(serves, item_of_option, baseline, weight[rows], area.kappa, goal=held[rows])
+        drawn = draw_options(p, item_of_option, rng) - starts  # (agent, item)
+        for position, item in enumerate(area.items):
+            if item.repeated:
+                times = rng.binomial(answers_per_item, 1 - missing, size=len(p))
+                answers[item.name][rows] = rng.multinomial(times, p[:, item_of_option == position])
+            else:
+                chosen = drawn[:, position]
+                answers[item.name][rows] = np.where(rng.random(len(p)) < missing, -1, chosen) if missing else chosen
+    return answers
+
+
+def _no_answers(item: Item, n: int) -> NDArray[np.integer]:
+    return np.zeros((n, len(item.serves)), dtype=np.int32) if item.repeated else np.full(n, -1, dtype=np.int32)
+
+
+def _is_single(area: Area, answers_per_item: int) -> bool:
+    """Whether agents answer once in the area, so that weight and baseline are not seen."""
+    return len(area.items) == 1 and (not area.items[0].repeated or answers_per_item == 1)
+
+
+def _group_shares(
+    groups: Sequence[str] | Mapping[str, float] | None,
+) -> tuple[tuple[str, ...], NDArray[np.float64]]:
+    if not groups:
+        return (), np.ones(1)
+    if isinstance(groups, str):
+        raise TypeError("'groups' is a text; give a list of names or shares by name")
+    names = tuple(groups)
+    shares = np.array(list(groups.values()) if isinstance(groups, Mapping) else np.ones(len(names)), dtype=np.float64)
+    if len(set(names)) < len(names) or not (np.isfinite(shares).all() and (shares > 0).all()):
+        raise ValueError(f"'groups' needs distinct names and positive shares, not {groups!r}")
+    return names, shares / shares.sum()
+
+
+def _allocate(shares: NDArray[np.float64], n: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Give each agent a group at random, group sizes as near to the shares as whole numbers allow."""
+    sizes = np.floor(shares * n).astype(np.int64)
+    largest_rest = np.argsort(sizes - shares * n, kind="stable")[: n - sizes.sum()]
+    sizes[largest_rest] += 1
+    return rng.permutation(np.repeat(np.arange(len(shares)), sizes))
+
+
+def _checked_names(truth: Mapping[str, Mapping[str, ArrayLike]], study: Study) -> Mapping[str, Mapping[str, ArrayLike]]:
+    areas = [area.name for area in study.areas]
+    for name in truth:
+        if name not in areas:
+            raise ValueError(f"'truth' names the area {name!r}; the areas are {', '.join(areas)}")
+    return truth
+
+
+def _study_of_table(study: Study, groups: Sequence[str]) -> Study:
+    """Return the study of the table that the agents fill, with columns for agents and their groups."""
+    table = study.table
+    used = {item.column for item in study.items} if table.layout == "wide" else {table.item, table.answer}
+    changes: dict[str, Any] = {"agent": table.agent or _free("agent", used), "survey_weight": None}
+    changes["group"] = (table.group or _free("group", used | {changes["agent"]})) if groups else None
+    # declaring the groups keeps their order; where the study declares them, their codes are kept
+    if not set(groups) <= set(table.groups):
+        changes["groups"] = {name: (name,) for name in groups}
+    elif not groups:
+        changes["groups"] = {}
+    return study.model_copy(update={"table": table.model_copy(update=changes)})
+
+
+def _free(name: str, used: set[Any]) -> str:
+    while name in used:
+        name += "_"
+    return name

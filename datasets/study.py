@@ -1,0 +1,326 @@
+"""The study file: what a table means, which goals its answers may serve, and how far the goals conflict."""
+
+from __future__ import annotations
+
+import re
+import stat
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from ..errors import Fault, InputError, shown
+from ..forward_model.problem_area import conflict_matrix
+
+MAX_LABEL = 1_000
+"""Characters in one label; ``label`` in ``[table.limits]`` raises it."""
+MAX_COLUMNS = 5_000
+"""Columns of a table; ``columns`` in ``[table.limits]`` raises it."""
+MAX_OPTIONS = 10_000
+"""Options of a study; ``options`` in ``[table.limits]`` raises it."""
+MAX_BYTES = 8_000_000_000
+"""Size of a table once decompressed; ``bytes`` in ``[table.limits]`` raises it."""
+MAX_STUDY_BYTES = 10_000_000
+"""Size of a study file."""
+
+Text = Annotated[str, Field(min_length=1)]
+Texts = Annotated[tuple[str, ...], Field(strict=False)]
+Size = Annotated[int, Field(gt=0)]
+Positive = Annotated[float, Field(gt=0)]
+Pair = Annotated[tuple[Positive, Positive], Field(strict=False)]
+Conflict = float | dict[str, float] | tuple[tuple[float, ...], ...]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class Limits(_Part):
+    """Sizes above which a table is refused: ``[table.limits]``.
+
+    Parameters
+    ----------
+    label, columns, options, bytes
+        Characters in one label, columns of the table, options of the study, size of the table once decompressed.
+    """
+
+    label: Size = MAX_LABEL
+    columns: Size = MAX_COLUMNS
+    options: Size = MAX_OPTIONS
+    bytes: Size = MAX_BYTES
+
+
+class Table(_Part):
+    """How the table of answers is laid out: ``[table]``.
+
+    Parameters
+    ----------
+    layout
+        ``"wide"``, one row per agent, or ``"long"``, one row per answer.
+    agent, group, survey_weight
+        Names of columns; without ``agent`` every row of a wide table is an agent.
+    item, answer
+        Names of columns of a long table.
+    missing
+        Codes that mean "no answer", and "no group" in the group column. An empty cell is no answer too, unless the
+        item declares an option ``""``.
+    group_missing
+        ``"error"``, or ``"overall_only"``: agents without a group count overall, in no group.
+    on_duplicate
+        What two answers of one agent to one item are: an ``"error"``; ``"keep_one"`` when they are the same, an error
+        otherwise; ``"keep_last"`` takes the later row of the table.
+    delimiter
+        Character between fields; None for a tab in ``.tsv`` and ``.tab`` files, otherwise a comma.
+    decimal, thousands
+        Marks in survey weights.
+    groups
+        Merged groups, name → codes of the group column. Codes not listed are as ``group_missing`` says.
+    limits
+        Sizes above which a table is refused.
+    """
+
+    layout: Literal["wide", "long"] = "wide"
+    agent: Text | None = None
+    group: Text | None = None
+    survey_weight: Text | None = None
+    item: Text | None = None
+    answer: Text | None = None
+    missing: Texts = ("",)
+    group_missing: Literal["error", "overall_only"] = "error"
+    on_duplicate: Literal["error", "keep_one", "keep_last"] = "error"
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
+    decimal: Literal[".", ","] = "."
+    thousands: Literal["", ",", ".", " ", "'"] = ""
+    groups: dict[Text, Texts] = Field(default_factory=dict)
+    limits: Limits = Limits()
+
+
+class Item(_Part):
+    """One question, statement or choice situation: ``[areas.X.items.Y]``.
+
+    Parameters
+    ----------
+    name
+        Name of the item, unique over the study.
+    column
+        Its column in a wide table, or its value in the item column of a long one.
+    serves
+        The goals each option serves, option → goals; the order is that of the options.
+    repeated
+        Whether an agent may answer many times.
+    """
+
+    name: str
+    column: Text
+    serves: dict[str, Texts]
+    repeated: bool = False
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """Labels of the options, (option,)."""
+        return tuple(self.serves)
+
+
+class Area(_Part):
+    """One problem area: ``[areas.X]``.
+
+    Parameters
+    ----------
+    name
+        Name of the area.
+    goals
+        Names of its K goals.
+    conflict
+        As written: one number for all pairs, ``{"a|b": number}``, or the full matrix in the order of ``goals``.
+    rule, kappa, baseline, no_goal
+        The model of the answers, see :func:`dissensus.inference.build_model`.
+    area_weight
+        Weight of the area in overall scores, ≥ 0.
+    items
+        Its J items.
+    """
+
+    name: str
+    goals: Annotated[tuple[Text, ...], Field(strict=False)]
+    conflict: Conflict = 1.0
+    rule: Literal["follow", "luce"] = "follow"
+    kappa: Positive = 3.0
+    baseline: Literal["free", "uniform"] = "free"
+    no_goal: bool = False
+    area_weight: Annotated[float, Field(ge=0)] = 1.0
+    items: tuple[Item, ...] = ()
+
+    @property
+    def conflict_matrix(self) -> NDArray[np.float64]:
+        """Conflict between goals, (goal, goal), symmetric in [0, 1] with zero diagonal."""
+        return conflict_matrix(self.goals, self.conflict, area=self.name)
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """Labels of all O options, item after item, (option,)."""
+        return tuple(option for item in self.items for option in item.serves)
+
+    @property
+    def serves_matrix(self) -> NDArray[np.bool_]:
+        """Whether an option serves a goal, (goal, option)."""
+        served = [goals for item in self.items for goals in item.serves.values()]
+        return np.array([[goal in goals for goals in served] for goal in self.goals], dtype=bool)
+
+
+class Priors(_Part):
+    """Default priors of the generative model: ``[priors]``, and ``build_model(priors=...)``.
+
+    Parameters
+    ----------
+    goal_share
+        Concentration of the symmetric Dirichlet of goal shares.
+    weight_mean
+        Beta of the mean weight m.
+    weight_concentration
+        Gamma (shape, rate) of the concentration of weights about m.
+    baseline_sd
+        Standard deviation of the zero-sum baseline logits, per item.
+    group_sd
+        Standard deviation of a group's deviation of goal logits and of the logit of m.
+    """
+
+    goal_share: Positive = 1.0
+    weight_mean: Pair = (2.0, 2.0)
+    weight_concentration: Pair = (4.0, 1.0)
+    baseline_sd: Positive = 1.0
+    group_sd: Positive = 0.5
+
+
+class Study(_Part):
+    """What a table of answers means; read from a file, never built by hand.
+
+    Parameters
+    ----------
+    title
+        Title for tables and figures.
+    table
+        How the table is laid out.
+    areas
+        The problem areas.
+    priors
+        Priors of the generative model.
+    """
+
+    title: str = ""
+    table: Table = Table()
+    areas: tuple[Area, ...]
+    priors: Priors = Priors()
+
+    @classmethod
+    def from_toml(cls, path: str | Path) -> Self:
+        """Read a study file.
+
+        Raises
+        ------
+        InputError
+            With every fault of the file.
+        """
+        return cls.from_text(_study_text(path), file=str(path))
+
+    @classmethod
+    def from_text(cls, text: str, *, file: str | None = None) -> Self:
+        """Read the text of a study file; ``file`` is its name in messages.
+
+        Raises
+        ------
+        InputError
+            With every fault of the text.
+        """
+        remedy = "Mend the line; the format is TOML, described at https://toml.io."
+        try:
+            raw = tomllib.loads(text.removeprefix("\ufeff"))
+        except (ValueError, RecursionError) as error:  # tomllib lets long integers and deep nesting through to Python
+            said = "the text is nested too deeply" if isinstance(error, RecursionError) else str(error)
+            place = re.search(r" ?\(at (?:line (\d+), column \d+|end of document)\)$", said)
+            line = None if place is None else int(place[1]) if place[1] else max(1, len(text.rstrip("\n").split("\n")))
+            message = f"Not a TOML file: {said[: place.start()] if place else said}."
+            raise InputError(Fault(code="toml", message=message, remedy=remedy, file=file, line=line)) from None
+        return cls.from_dict(raw, file=file, text=text)
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any], *, file: str | None = None, text: str | None = None) -> Self:
+        """Check a study given as the dictionary that its file parses to.
+
+        Parameters
+        ----------
+        raw
+            The study, as :meth:`to_dict` gives it.
+        file, text
+            Name and text of the file it came from, for messages.
+
+        Raises
+        ------
+        InputError
+            With every fault of the study.
+        """
+        from .study_check import checked_study  # noqa: PLC0415 (it builds the classes of this module)
+
+        return cls(**checked_study(raw, file=file, text=text))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the study as a JSON-able dictionary from which :meth:`from_dict` makes it again."""
+        plain = self.model_dump(mode="json")
+        plain["areas"] = {area.pop("name"): area for area in plain["areas"]}
+        for area in plain["areas"].values():
+            area["items"] = {item.pop("name"): item for item in area["items"]}
+        plain["table"] = {key: value for key, value in plain["table"].items() if value is not None}
+        return plain
+
+    def area(self, name: str) -> Area:
+        """Return the area called ``name``.
+
+        Raises
+        ------
+        KeyError
+            If there is no such area.
+        """
+        for area in self.areas:
+            if area.name == name:
+                return area
+        raise KeyError(name)
+
+    @property
+    def items(self) -> tuple[Item, ...]:
+        """All items, area after area."""
+        return tuple(item for area in self.areas for item in area.items)
+
+
+def _study_text(path: str | Path) -> str:
+    file = str(path)
+
+    def refuse(code: str, message: str, remedy: str, line: int | None = None) -> InputError:
+        return InputError(Fault(code=code, message=message, remedy=remedy, file=file, line=line))
+
+    if "://" in file:
+        raise refuse("url", "A study file is read from disk, never from an address.", "Download it first.")
+    try:
+        state = Path(path).stat()
+        data = None
+        if stat.S_ISREG(state.st_mode) and state.st_size <= MAX_STUDY_BYTES:
+            data = Path(path).read_bytes()
+    except FileNotFoundError:
+        raise refuse("no-file", "There is no such study file.", "Check the path.") from None
+    except (OSError, ValueError) as error:  # ValueError: a NUL character in the path
+        raise refuse(
+            "unreadable", f"The study file cannot be read: {shown(error)}.", "Check its permissions."
+        ) from None
+    if not stat.S_ISREG(state.st_mode):
+        what = "a folder" if stat.S_ISDIR(state.st_mode) else "not an ordinary file"
+        raise refuse("not-a-file", f"The study file is {what}.", "Give the path of a TOML file.")
+    if data is None:
+        remedy = "Give a TOML file, or pass its text to Study.from_text, which has no limit."
+        raise refuse("too-large", f"The study file is larger than the limit of {MAX_STUDY_BYTES:,} bytes.", remedy)
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise refuse("encoding", "The study file is not UTF-8 text.", "Save it as UTF-8.", line) from None

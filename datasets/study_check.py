@@ -1,0 +1,306 @@
+"""Checks of a study: every fault of its file in one pass."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError, shown
+from ..forward_model.problem_area import conflict_matrix
+from .study import MAX_OPTIONS, Area, Conflict, Item, Priors, Study, Table
+from .validation import StudyFaults, hint, kind_of, listed, parse_part
+
+
+def checked_study(raw: Mapping[str, Any], *, file: str | None = None, text: str | None = None) -> dict[str, Any]:
+    """Return the checked parts of a study, as :class:`Study` takes them.
+
+    Parameters
+    ----------
+    raw
+        The study as its file parses.
+    file, text
+        Name and text of the file, for messages.
+
+    Raises
+    ------
+    InputError
+        With every fault of the study.
+    """
+    faults = StudyFaults(file, text)
+    if not isinstance(raw, Mapping):
+        faults.add("wrong-type", "A study is a table of keys.", "Give a dictionary, or read a TOML file.")
+        raise InputError(faults.found)
+    top = _plain(raw)
+    areas_raw = top.pop("areas", {})
+    table_raw = top.pop("table", {})
+    priors_raw = top.pop("priors", {})
+    _refuse_many_options(areas_raw, table_raw, faults)
+    head = parse_part(Study, {**top, "areas": ()}, "", faults, known=("title", "table", "areas", "priors"))
+    table = _table(table_raw, faults)
+    priors = parse_part(Priors, priors_raw, "priors", faults)
+    areas = _areas(areas_raw, faults)
+    if table is not None:
+        _check_layout(table, areas, faults)
+    _check_items(areas, table, faults)
+    if faults.found:
+        raise InputError(faults.found)
+    assert head is not None
+    return {"title": head.title, "table": table, "areas": tuple(areas), "priors": priors}
+
+
+def _plain(value: Any) -> Any:
+    """Return numpy values as Python's own and copy the containers."""
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    if isinstance(value, Mapping):
+        return {key: _plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(entry) for entry in value]
+    return value
+
+
+def _refuse_many_options(areas: Any, table: Any, faults: StudyFaults) -> None:
+    """Refuse a study with too many options before each of them is looked at."""
+    limits = table.get("limits", {}) if isinstance(table, dict) else {}
+    limit = limits.get("options") if isinstance(limits, dict) else None
+    most = limit if isinstance(limit, int) else MAX_OPTIONS
+    tables = [area.get("items") for area in areas.values() if isinstance(area, dict)] if isinstance(areas, dict) else []
+    items = [item for entries in tables if isinstance(entries, dict) for item in entries.values()]
+    served = [item["serves"] for item in items if isinstance(item, dict) and isinstance(item.get("serves"), dict)]
+    n_options = sum(map(len, served))
+    if n_options > most:
+        message = f"The study has {n_options:,} options, more than the limit of {most:,}."
+        faults.add("too-many-options", message, "Raise 'options' below [table.limits] if that is meant.")
+        raise InputError(faults.found)
+
+
+def _table(raw: Any, faults: StudyFaults) -> Table | None:
+    table = parse_part(Table, raw, "table", faults)
+    if table is None:
+        return None
+    codes = Counter(code for merged in table.groups.values() for code in merged)
+    for code, times in codes.items():
+        if times > 1:
+            names = [name for name, merged in table.groups.items() if code in merged]
+            message = f"Code {shown(code)} of the group column belongs to {listed(names)}."
+            faults.add("group-twice", message, "Keep it in one group.", "table.groups")
+    if table.groups and table.group is None:
+        message = "[table.groups] merges codes, but 'table.group' names no column."
+        faults.add("missing-key", message, 'Add group = "…" below [table].', "table.groups")
+    if table.thousands and table.thousands == table.decimal:
+        faults.add("wrong-value", "'decimal' and 'thousands' are the same mark.", "Give two marks.", "thousands")
+    if table.delimiter is not None and table.delimiter in '"\r\n\0':
+        faults.add(
+            "wrong-value", f"{shown(table.delimiter)} cannot separate fields.", "Give a comma, say.", "delimiter"
+        )
+    return table
+
+
+def _check_layout(table: Table, areas: list[Area], faults: StudyFaults) -> None:
+    if table.layout == "long":
+        for key in ("agent", "item", "answer"):
+            if getattr(table, key) is None:
+                message = f"A long table needs 'table.{key}', the name of a column."
+                faults.add("missing-key", message, f'Add {key} = "…" below [table].', "long")
+        return
+    for key in ("item", "answer"):
+        if getattr(table, key) is not None:
+            message = f"'table.{key}' has a meaning in long tables only."
+            faults.add("wrong-value", message, 'Remove it, or write layout = "long".', key)
+    for area in areas:
+        for item in area.items:
+            if item.repeated:
+                message = f"Item {shown(item.name)} is repeated, which a wide table cannot hold."
+                faults.add(
+                    "wrong-value", message, 'Write layout = "long" below [table].', f"items.{item.name}]", "repeated"
+                )
+
+
+def _areas(raw: Any, faults: StudyFaults) -> list[Area]:
+    if not isinstance(raw, dict):
+        faults.add("wrong-type", f"'areas' is {kind_of(raw)}.", "Write each area as [areas.NAME].", "areas")
+        return []
+    if not raw:
+        message = "The study names no problem area."
+        faults.add("missing-key", message, "Add [areas.NAME] with its goals, conflict and items.")
+    return [area for name, entry in raw.items() if (area := _area(str(name), entry, faults)) is not None]
+
+
+def _area(name: str, raw: Any, faults: StudyFaults) -> Area | None:
+    path = f"areas.{name}"
+    if not isinstance(raw, dict):
+        faults.add("wrong-type", f"{shown(path)} is {kind_of(raw)}.", f"Write it as [{path}].", name)
+        return None
+    raw = dict(raw)
+    before = len(faults.found)
+    if "name" in raw:
+        faults.add("unknown-key", f"Unknown key {shown(path + '.name')}.", f"The name is that of [{path}].", "name")
+    items_raw, conflict = raw.pop("items", {}), raw.pop("conflict", None)
+    known = tuple(Area.model_fields)
+    area = parse_part(Area, {**raw, "name": name}, path, faults, known=known)
+    goals = area.goals if area is not None else _texts(raw.get("goals"))
+    if area is not None:
+        _check_goals(name, goals, faults)
+    good = bool(goals) and len(set(goals)) == len(goals) and _check_conflict(name, goals, conflict, faults)
+    items = _items(path, items_raw, goals, faults)
+    if area is None or not good or len(faults.found) > before:
+        # the items are kept, so that what is compared over the whole study still sees them
+        return Area.model_construct(name=name, goals=goals, items=tuple(items))
+    return area.model_copy(update={"conflict": _conflict_value(conflict), "items": tuple(items)})
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    good = isinstance(value, list) and all(isinstance(entry, str) and entry for entry in value)
+    return tuple(value) if good else ()
+
+
+def _check_goals(area: str, goals: tuple[str, ...], faults: StudyFaults) -> None:
+    if not goals:
+        message = f"Area {shown(area)} has no goals."
+        faults.add(
+            "no-goals", message, "List at least one goal; two or more make conflict possible.", f"[areas.{area}]"
+        )
+    for goal, times in Counter(goals).items():
+        if times > 1:
+            message = f"Goal {shown(goal)} of area {shown(area)} is listed {times} times."
+            faults.add("goal-twice", message, "List each goal once.", goal, f"[areas.{area}]")
+        if goal == "no goal":
+            message = f"A goal of area {shown(area)} is called 'no goal'."
+            faults.add("reserved-name", message, "Rename it, or write no_goal = true.", "no goal")
+
+
+def _conflict_value(conflict: Any) -> Conflict:
+    """Return a checked conflict as it is stored; a table within the table as pairs."""
+    if isinstance(conflict, dict):
+        pairs: dict[str, float] = {}
+        for goal, value in conflict.items():
+            pairs |= (
+                {f"{goal}|{other}": float(v) for other, v in value.items()}
+                if isinstance(value, dict)
+                else {goal: float(value)}
+            )
+        return pairs
+    if isinstance(conflict, list):
+        return tuple(tuple(float(value) for value in row) for row in conflict)
+    return 1.0 if conflict is None else float(conflict)
+
+
+def _check_conflict(area: str, goals: tuple[str, ...], conflict: Any, faults: StudyFaults) -> bool:
+    """Check that the conflict is complete, in [0, 1], symmetric, and zero on the diagonal."""
+    header = f"[areas.{area}]"
+    if conflict is None:
+        if len(goals) < 2:
+            return True
+        remedy = "Write conflict = 1.0 when all goals exclude each other, or give the pairs."
+        faults.add("missing-key", f"The conflict of area {shown(area)} is missing.", remedy, header)
+        return False
+    wrong = [
+        cell for cell in _cells(conflict) if not isinstance(cell, int | float) or isinstance(cell, bool) or cell > 1e300
+    ]
+    for cell in wrong:
+        message = f"The conflict of area {shown(area)} holds {kind_of(cell)}."
+        faults.add("wrong-type", message, "Give numbers from 0 to 1.", cell, "conflict", header, value=cell)
+    if wrong:
+        return False
+    try:
+        conflict_matrix(goals, conflict, area=area)
+    except InputError as error:
+        pairs = list(conflict) if isinstance(conflict, dict) else []
+        for fault in error.faults:
+            named = [pair for pair in pairs if shown(pair) in fault.message]
+            line = faults.first_line(*named, "conflict", header)
+            faults.found.append(replace(fault, file=faults.file, line=line))
+        return False
+    return True
+
+
+def _cells(conflict: Any) -> list[Any]:
+    if isinstance(conflict, dict):
+        return [cell for value in conflict.values() for cell in _cells(value)]
+    if isinstance(conflict, list):
+        return [cell for row in conflict for cell in _cells(row)]
+    return [conflict]
+
+
+def _items(path: str, raw: Any, goals: tuple[str, ...], faults: StudyFaults) -> list[Item]:
+    if not isinstance(raw, dict):
+        faults.add("wrong-type", f"{shown(path + '.items')} is {kind_of(raw)}.", f"Write [{path}.items.NAME].", "items")
+        return []
+    if not raw:
+        faults.add(
+            "no-items", f"{shown(path)} has no items.", f"Add [{path}.items.NAME] with its 'serves'.", f"[{path}]"
+        )
+    items = []
+    for name, entry in raw.items():
+        item_path = f"{path}.items.{name}"
+        if not isinstance(entry, dict):
+            faults.add("wrong-type", f"{shown(item_path)} is {kind_of(entry)}.", f"Write [{item_path}].", name)
+            continue
+        fields = {"column": name, **entry, "name": name}
+        if "name" in entry:
+            remedy = f"The name is that of [{item_path}]."
+            faults.add("unknown-key", f"Unknown key {shown(item_path + '.name')}.", remedy, "name")
+        if isinstance(entry.get("serves"), dict):
+            fields["serves"] = {o: [g] if isinstance(g, str) else g for o, g in entry["serves"].items()}
+        item = parse_part(Item, fields, item_path, faults)
+        if item is not None:
+            _check_serves(item, goals, faults)
+            items.append(item)
+    return items
+
+
+def _check_serves(item: Item, goals: tuple[str, ...], faults: StudyFaults) -> None:
+    if len(item.serves) < 2:
+        what = "one option" if item.serves else "no options"
+        message = f"Item {shown(item.name)} has {what}."
+        faults.add(
+            "one-option",
+            message,
+            "List every option a person could choose, also those serving no goal ([]).",
+            f"items.{item.name}]",
+        )
+    for option, served in item.serves.items():
+        for goal in served:
+            if goals and goal not in goals:
+                message = f"Option {shown(option)} of item {shown(item.name)} serves {shown(goal)}, not a goal here."
+                remedy = hint(goal, goals, f"The goals are {listed(goals)}.")
+                faults.add("unknown-goal", message, remedy, goal, f"items.{item.name}]", value=goal)
+        for goal, times in Counter(served).items():
+            if times > 1:
+                message = f"Option {shown(option)} of item {shown(item.name)} lists {shown(goal)} {times} times."
+                faults.add("goal-twice", message, "List each goal once.", f"items.{item.name}]")
+
+
+def _check_items(areas: list[Area], table: Table | None, faults: StudyFaults) -> None:
+    """Check what concerns the items of all areas together."""
+    items = [item for area in areas for item in area.items]
+    for what, code, counts in (
+        ("Item", "item-twice", Counter(item.name for item in items)),
+        ("Column", "column-twice", Counter(item.column for item in items if item.column)),
+    ):
+        for name, times in counts.items():
+            twice_by_name = code == "column-twice" and sum(item.name == name == item.column for item in items) == times
+            if times > 1 and not twice_by_name:
+                remedy = 'Each belongs to one area; rename one, and give its column with column = "…".'
+                if code == "column-twice":
+                    remedy = "An answer counts in one item only; remove one of them."
+                faults.add(code, f"{what} {shown(name)} stands {times} times in the study.", remedy)
+    if table is None:
+        return
+    for item in items:
+        for option in item.serves:
+            if option in table.missing:
+                message = f"Option {shown(option)} of item {shown(item.name)} is also listed in 'missing'."
+                faults.add("option-missing", message, "Remove it from one of the two.", "missing")
+    for item in items:
+        for option in item.serves:
+            if len(option) > table.limits.label:
+                size = f"{len(option):,} characters, more than the limit of {table.limits.label:,}"
+                message = f"An option of item {shown(item.name)} has {size}."
+                faults.add(
+                    "long-label", message, "Raise 'label' below [table.limits] if that is meant.", f"items.{item.name}]"
+                )

@@ -1,0 +1,342 @@
+"""From a table of answers to :class:`Choices`: everything read as text, every fault reported in one pass."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import LISTED, Fault, shown
+from .agent_columns import agent_groups, agent_labels, agent_weights
+from .choices import Choices, Finding
+from .patterns import build_choices, distinct_rows
+from .reading import Reading, place_of
+from .study import Item, Study
+from .text_table import open_table
+from .validation import hint, listed
+
+_MISSING, _UNKNOWN = -1, -2
+
+
+def read_table(table: Any, study: Study, *, delimiter: str | None = None, source: str | None = None) -> Choices:
+    """Read and check a table of answers.
+
+    Everything is read as text and compared exactly: ``NA``, ``TRUE``, ``007`` and ``7`` are four labels. Numbers of
+    Parquet files and data frames become text as they are written, without a trailing ``.0``. Columns which the study
+    does not name are not read.
+
+    Parameters
+    ----------
+    table
+        Path of a CSV, TSV (also ``.gz``) or Parquet file; or a pandas, Arrow, Polars or DuckDB table.
+    study
+        What the table means.
+    delimiter
+        Character between fields of a text file; None for the one the study names, else that of the kind of file.
+    source
+        Name of the table in messages and in the result; None for the path or the type of the frame.
+
+    Returns
+    -------
+    Choices
+        The checked answers, with ``findings`` on what weakens them.
+
+    Raises
+    ------
+    InputError
+        With all faults of the table.
+    TypeError
+        If ``table`` is neither a path nor a data frame, or ``study`` no :class:`Study`.
+    """
+    if not isinstance(study, Study):
+        raise TypeError(f"'study' is a {type(study).__name__}: read it with Study.from_toml first.")
+    layout = study.table
+    roles = [layout.agent, layout.group, layout.survey_weight]
+    roles += [item.column for item in study.items] if layout.layout == "wide" else [layout.item, layout.answer]
+    wanted = [name for name in dict.fromkeys(roles) if name is not None]
+    text = open_table(
+        table, wanted, layout.limits, plain=layout.agent, delimiter=delimiter or layout.delimiter, source=source
+    )
+    reading = Reading(study, text, list(text.faults))
+    _check_columns(reading, wanted)
+    if text.n_rows == 0:
+        if not text.faults:
+            message = "The table has no rows below its header."
+            reading.add("no-rows", message, "Give one line per agent, or per answer.")
+        reading.stop()
+    _check_pasted(reading, wanted)
+    agents, agent_of_row = agent_labels(reading)
+    answers = (
+        _wide(reading, agent_of_row, len(agents))
+        if layout.layout == "wide"
+        else _long(reading, agent_of_row, len(agents))
+    )
+    groups, group = agent_groups(reading, agent_of_row, len(agents))
+    weight = agent_weights(reading, agent_of_row, len(agents))
+    reading.stop()
+    return build_choices(
+        study,
+        agents,
+        answers,
+        groups=groups,
+        group_of_agent=group,
+        survey_weight=weight,
+        findings=reading.findings,
+        source=text.source,
+    )
+
+
+def _check_columns(reading: Reading, wanted: Sequence[str]) -> None:
+    names = reading.text.names
+    lacking = [name for name in wanted if name not in names]
+    layout = reading.study.table
+    roles = {layout.agent: "agent", layout.group: "group", layout.survey_weight: "survey_weight"}
+    roles |= {layout.item: "item", layout.answer: "answer"}
+    line = None if reading.text._csv is None else reading.text._csv.header_line
+    for name in lacking:
+        what = f"'table.{roles[name]}' names" if name in roles else "The study names an item with"
+        reading.faults.append(
+            Fault(
+                code="no-column",
+                message=f"{what} column {shown(name)}, which the table does not have.",
+                remedy=hint(name, names, f"Its columns are {listed(names)}."),
+                file=reading.text.source,
+                line=line,
+                column=name,
+            )
+        )
+    if lacking:
+        reading.stop()
+
+
+def _check_pasted(reading: Reading, wanted: Sequence[str]) -> None:
+    """Refuse a table whose header stands among its rows, or whose second half repeats the first."""
+    headers = np.arange(reading.text.n_rows if len(wanted) > 1 else 0)
+    for name in wanted:
+        if not len(headers):
+            break
+        codes, labels = reading.column(name)
+        headers = headers[codes[headers] == place_of(labels, name)]
+    for row in headers[:LISTED]:
+        reading.add("header-repeated", "The row repeats the header.", "Remove it.", row=int(row))
+    rows = np.delete(np.arange(reading.text.n_rows), headers)
+    layout = reading.study.table
+    distinct = layout.agent is not None and not any(item.repeated for item in reading.study.items)
+    half = len(rows) // 2
+    # where rows may be alike, few of them repeat in order by chance
+    twice = len(rows) % 2 == 0 and half >= (2 if distinct else 10) and (layout.on_duplicate == "error" or not distinct)
+    columns = []
+    for name in wanted if twice else ():
+        codes, labels = reading.column(name)
+        columns.append((codes[rows[:half]].astype(np.int64) + 1, len(labels) + 1))
+        twice = twice and bool((codes[rows[:half]] == codes[rows[half:]]).all())
+        if not twice:
+            break
+    if twice and not distinct:
+        twice = len(distinct_rows(columns, half)[0]) >= 3
+    if twice:
+        message = "The second half of the table repeats the first: it seems pasted twice."
+        reading.add("pasted-twice", message, "Remove one half.", row=int(rows[half]))
+    if twice or len(headers):
+        reading.stop()
+
+
+def _options(item: Item, labels: NDArray[np.object_], missing: Iterable[str]) -> NDArray[np.integer]:
+    """Return the option of each label, −1 for no answer, −2 for unknown; one more entry for null."""
+    place = dict.fromkeys(["", *missing], _MISSING) | {option: i for i, option in enumerate(item.serves)}
+    narrow = np.int16 if len(item.serves) < 2**15 else np.int32
+    return np.array([*(place.get(label, _UNKNOWN) for label in labels), _MISSING], dtype=narrow)
+
+
+def _wide(reading: Reading, agent: NDArray[np.integer], n: int) -> dict[str, NDArray[np.integer]]:
+    """Return the answers of a wide table by item."""
+    if n < len(agent) and reading.study.table.on_duplicate == "error":
+        _refuse_agents_twice(reading, agent, n)
+    answers: dict[str, NDArray[np.integer]] = {}
+    kept = 0
+    for item in reading.study.items:
+        codes, labels = reading.column(item.column)
+        option = _options(item, labels, reading.study.table.missing)[codes]
+        if (option == _UNKNOWN).any():
+            _unknown_option(reading, item, option == _UNKNOWN, codes, labels, item.column)
+        if n == len(agent):
+            answers[item.name] = option
+        elif reading.study.table.on_duplicate != "error":
+            rows = np.flatnonzero(option >= 0)
+            answers[item.name], dropped = _once(reading, item, rows, agent[rows], option[rows], n)
+            kept += dropped
+    _note_kept(reading, kept)
+    return answers
+
+
+def _note_kept(reading: Reading, dropped: int) -> None:
+    if dropped:
+        which = "the last one counts" if reading.study.table.on_duplicate == "keep_last" else "one of them counts"
+        message = f"{dropped:,} answers repeat the agent and the item of another; {which}."
+        reading.findings.append(Finding("duplicates", message, "note"))
+
+
+def _refuse_agents_twice(reading: Reading, agent: NDArray[np.integer], n: int) -> None:
+    """Add a fault for each agent who stands in two rows of a wide table."""
+    order = np.argsort(agent, kind="stable")
+    again = np.flatnonzero(agent[order][1:] == agent[order][:-1]) + 1
+    name = reading.study.table.agent
+    assert name is not None
+    _, labels = reading.text.column(name)
+    options = []
+    for item in reading.study.items:
+        codes, texts = reading.text.column(item.column)
+        options.append(_options(item, texts, reading.study.table.missing)[codes])
+    for place in again[:LISTED]:
+        row, other = int(order[place - 1]), int(order[place])
+        same = all(option[row] == option[other] for option in options)
+        label = str(labels[agent[row]])
+        how = f"with {'the same' if same else 'different'} answers"
+        message = f"Agent {shown(label)} stands in {reading.both(row, other)}, {how}."
+        remedy = (
+            'Write on_duplicate = "keep_one" below [table].'
+            if same
+            else 'Remove one, or write on_duplicate = "keep_last".'
+        )
+        reading.add("agent-twice", message, remedy, row=other, column=name, value=label)
+    if len(again) > LISTED:
+        message = f"{len(again) - LISTED:,} more rows repeat an agent."
+        reading.add("agent-twice", message, "Give each agent one row.", row=int(order[again[LISTED]]), column=name)
+
+
+def _once(
+    reading: Reading,
+    item: Item,
+    rows: NDArray[np.integer],
+    agent: NDArray[np.integer],
+    option: NDArray[np.integer],
+    n: int,
+) -> tuple[NDArray[np.integer], int]:
+    """Return the answer of each agent to an item answered once, and the number of answers that repeat another."""
+    answer = np.full(n, _MISSING, dtype=option.dtype)
+    answer[agent] = option  # of several answers the last stays
+    dropped = len(rows) - int((answer >= 0).sum())
+    rule = reading.study.table.on_duplicate
+    if not dropped or rule == "keep_last":
+        return answer, dropped
+    order = np.argsort(agent, kind="stable")
+    again = np.flatnonzero(agent[order][1:] == agent[order][:-1]) + 1
+    differ = option[order][again] != option[order][again - 1]
+    if rule == "keep_one":
+        again = again[differ]
+    column = reading.study.table.answer or item.column
+    # one agent's label costs the whole column: only a fault pays for it
+    labels = agent_labels(reading)[0] if len(again) else np.array([], dtype=object)
+    for place in again[:LISTED]:
+        row, other = int(rows[order[place - 1]]), int(rows[order[place]])
+        same = bool(option[order[place]] == option[order[place - 1]])
+        label = str(labels[agent[order[place]]])
+        how = (
+            f"twice {shown(item.options[option[order[place]]])}"
+            if same
+            else " and ".join(shown(item.options[option[order[p]]]) for p in (place - 1, place))
+        )
+        message = f"Agent {shown(label)} answers item {shown(item.name)} in {reading.both(row, other)}: {how}."
+        remedy = (
+            'Write on_duplicate = "keep_one" below [table].'
+            if same
+            else 'Remove one, or write on_duplicate = "keep_last".'
+        )
+        code = "answer-twice" if same else "answers-differ"
+        reading.add(code, message, remedy, row=other, column=column, value=item.options[option[order[place]]])
+    if len(again) > LISTED:
+        message = f"{len(again) - LISTED:,} more answers to item {shown(item.name)} repeat an agent."
+        row = int(rows[order[again[LISTED]]])
+        reading.add("answer-twice", message, "Give each agent one answer, or repeated = true.", row=row, column=column)
+    return answer, dropped
+
+
+def _long(reading: Reading, agent: NDArray[np.integer], n: int) -> dict[str, NDArray[np.integer]]:
+    """Return the answers of a long table by item."""
+    study, layout = reading.study, reading.study.table
+    assert layout.item is not None and layout.answer is not None
+    size = 2 * n * sum(len(item.serves) if item.repeated else 1 for item in study.items)
+    if size > layout.limits.bytes:
+        message = f"{n:,} agents and {len(study.items):,} items take {size:,} bytes, limit {layout.limits.bytes:,}."
+        reading.add("too-large", message, "Raise 'bytes' below [table.limits] if that is meant.")
+        reading.stop()
+    item_of_row = _item_of_row(reading)
+    codes, labels = reading.column(layout.answer)
+    order = np.argsort(item_of_row, kind="stable")
+    bounds = np.searchsorted(item_of_row[order], np.arange(len(study.items) + 1))
+    answers: dict[str, NDArray[np.integer]] = {}
+    kept = 0
+    for place, item in enumerate(study.items):
+        rows = order[bounds[place] : bounds[place + 1]]
+        option = _options(item, labels, layout.missing)[codes[rows]]
+        if (option == _UNKNOWN).any():
+            unknown = np.zeros(len(codes), dtype=bool)
+            unknown[rows] = option == _UNKNOWN
+            _unknown_option(reading, item, unknown, codes, labels, layout.answer)
+        answered = option >= 0
+        rows, option = rows[answered], option[answered]
+        if item.repeated:
+            cells = agent[rows] * len(item.serves) + option
+            counts = np.bincount(cells, minlength=n * len(item.serves))
+            answers[item.name] = counts.reshape(n, len(item.serves)).astype(np.int32)
+        else:
+            answers[item.name], dropped = _once(reading, item, rows, agent[rows], option, n)
+            kept += dropped
+    _note_kept(reading, kept)
+    return answers
+
+
+def _item_of_row(reading: Reading) -> NDArray[np.int64]:
+    """Return the position of each row's item in the study, −1 for items it does not have."""
+    study, name = reading.study, reading.study.table.item
+    assert name is not None
+    codes, labels = reading.column(name)
+    place = {item.column: i for i, item in enumerate(study.items)}
+    item_of_row = np.array([*(place.get(label, _UNKNOWN) for label in labels), _MISSING], dtype=np.int64)[codes]
+    empty = (codes < 0) | (codes == place_of(labels, ""))
+    if "" not in place and empty.any():
+        row, count = int(np.argmax(empty)), int(empty.sum())
+        reading.add("no-item", "The row names no item.", "Give every row its item.", row=row, column=name, count=count)
+    present = set(labels)
+    for item in study.items:
+        if item.column not in present:
+            message = f"Item {shown(item.column)} of the study stands in no row."
+            remedy = hint(item.column, labels, f"The items of the table are {listed(labels)}.")
+            reading.add("no-item-rows", message, remedy, column=name, value=item.column)
+    others = [label for label in labels if label and label not in place]
+    if others:
+        message = f"{len(others):,} items of the table are not in the study and left out: {listed(others)}."
+        reading.findings.append(Finding("other-items", message, "note"))
+    return np.where(empty, _MISSING, np.maximum(item_of_row, _MISSING))
+
+
+def _unknown_option(
+    reading: Reading,
+    item: Item,
+    unknown: NDArray[np.bool_],
+    codes: NDArray[np.integer],
+    labels: NDArray[np.object_],
+    column: str,
+) -> None:
+    """Add the faults of answers that are not options of their item."""
+
+    def words(label: str) -> tuple[str, str]:
+        message = f"{shown(label)} is not a declared option of item {shown(item.name)}."
+        options = f"The options are {listed(item.serves)}."
+        missing = "If it means no answer, list it in 'missing'."
+        value = _number(label)
+        if value is None:
+            close = hint(label, item.serves, "")
+        else:  # the option nearest in spelling says nothing about a number
+            close = next((f"Did you mean {shown(option)}?" for option in item.serves if _number(option) == value), "")
+        return message, " ".join(filter(None, (options, close, missing)))
+
+    reading.unknown(unknown, codes, labels, column, "unknown-option", words)
+
+
+def _number(label: str) -> float | None:
+    """Return the value of a label that is a plain number, else None."""
+    return float(label.replace(",", ".")) if re.fullmatch(r"[+-]?\d{1,300}([.,]\d*)?", label, re.ASCII) else None

@@ -1,0 +1,136 @@
+"""From Choices back to a table: the inverse of :func:`read_table`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from .choices import AreaChoices, Choices
+from .study import Table
+
+
+def write_table(choices: Choices, path: str | Path) -> None:
+    """Write answers as the table that their study describes.
+
+    ``read_table(path, choices.study)`` gives choices with the same ``data_hash``. Labels are written as they
+    are, also those that a spreadsheet would take for a formula. An existing file is replaced, once the new
+    one is complete.
+
+    Parameters
+    ----------
+    choices
+        The answers.
+    path
+        A file ending in ``.csv``, ``.tsv``, ``.tab`` or ``.parquet``. The layout is that of the study.
+
+    Raises
+    ------
+    ValueError
+        If the path ends otherwise, or the study cannot be written: agents without a group where it demands
+        one.
+    """
+    target = Path(path)
+    suffix = target.suffix.lower()
+    if suffix not in {".csv", ".tsv", ".tab", ".parquet"}:
+        raise ValueError(f"'path' is {str(path)!r}; it should end in .csv, .tsv, .tab or .parquet")
+    table = to_arrow(choices)
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        if suffix == ".parquet":
+            from pyarrow import parquet  # noqa: PLC0415 (loads a library of its own)
+
+            parquet.write_table(table, part)
+        else:
+            from pyarrow import csv  # noqa: PLC0415
+
+            mark = choices.study.table.delimiter or ("," if suffix == ".csv" else "\t")
+            csv.write_csv(table, part, csv.WriteOptions(delimiter=mark))
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def to_arrow(choices: Choices) -> pa.Table:
+    """Return answers as an arrow table of text in the layout of their study; see :func:`write_table`."""
+    layout = choices.study.table
+    if layout.layout == "wide":
+        columns = _agent_columns(choices, np.arange(choices.n_agents))
+        for area in choices.areas:
+            columns |= _wide_columns(choices, area)
+    else:
+        columns = _long_columns(choices)
+    return pa.table(columns)
+
+
+def _agent_columns(choices: Choices, rows: NDArray[np.int64]) -> dict[str, pa.Array]:
+    """Return the columns about agents, for the agent of each row."""
+    layout = choices.study.table
+    columns: dict[str, pa.Array] = {}
+    if layout.agent is not None:
+        columns[layout.agent] = pa.array(choices.agents, type=pa.string()).take(rows)
+    if layout.group is not None:
+        group = choices.group_of_agent[rows]
+        if layout.group_missing == "error" and (group < 0).any():
+            raise ValueError("some agents are in no group, and 'group_missing' of the study is \"error\"")
+        codes = [layout.groups[name][0] if name in layout.groups else name for name in choices.groups]
+        columns[layout.group] = _text(codes, group, _blank(layout, codes))
+    if layout.survey_weight is not None and choices.survey_weight is not None:
+        weight = [repr(w).replace(".", layout.decimal) for w in choices.survey_weight.tolist()]
+        columns[layout.survey_weight] = pa.array(weight, type=pa.string()).take(rows)
+    return columns
+
+
+def _wide_columns(choices: Choices, area: AreaChoices) -> dict[str, pa.Array]:
+    columns = {}
+    for position, item in enumerate(choices.study.area(area.name).items):
+        counts = area.counts[:, area.item_of_option == position]
+        answer = np.where(counts.any(axis=1), counts.argmax(axis=1), -1)[area.pattern_of_agent]
+        columns[item.column] = _text(item.options, answer, _blank(choices.study.table, item.options))
+    return columns
+
+
+def _long_columns(choices: Choices) -> dict[str, pa.Array]:
+    """One row per answer, those of an agent together, items and options in the order of the study."""
+    agents, items, options = [], [], []
+    names: list[str] = []
+    labels: list[str] = []
+    for area in choices.areas:
+        pattern, option = np.nonzero(area.counts)
+        times = area.counts[pattern, option]
+        pattern, option = np.repeat(pattern, times), np.repeat(option, times)
+        n_rows = np.bincount(pattern, minlength=len(area.counts))
+        first = np.cumsum(n_rows) - n_rows
+        per_agent = n_rows[area.pattern_of_agent]
+        agent = np.repeat(np.arange(choices.n_agents), per_agent)
+        # rows of a pattern stand together: an agent's rows are first, first + 1, … of its pattern
+        step = np.arange(len(agent)) - np.repeat(np.cumsum(per_agent) - per_agent, per_agent)
+        row = first[area.pattern_of_agent][agent] + step
+        agents.append(agent)
+        items.append(len(names) + area.item_of_option[option[row]])
+        options.append(len(labels) + option[row])
+        names += [item.column for item in choices.study.area(area.name).items]
+        labels += area.options
+    order = np.argsort(np.concatenate(agents), kind="stable")
+    layout = choices.study.table
+    columns = _agent_columns(choices, np.concatenate(agents)[order])
+    columns[str(layout.item)] = _text(names, np.concatenate(items)[order], None)
+    columns[str(layout.answer)] = _text(labels, np.concatenate(options)[order], None)
+    return columns
+
+
+def _text(labels: Any, codes: NDArray[np.int64], blank: str | None) -> pa.Array:
+    """Return the label of each code, ``blank`` (None for an empty cell) for a negative one."""
+    known = pa.array([*labels, blank], type=pa.string())
+    return known.take(pa.array(np.where(codes < 0, len(labels), codes)))
+
+
+def _blank(layout: Table, labels: Any) -> str | None:
+    """Return what stands for no answer: an empty cell, unless an empty label means something."""
+    if "" not in labels:
+        return None
+    return next(code for code in layout.missing if code not in labels)
