@@ -1,0 +1,151 @@
+"""The posterior of one area: modes, then importance draws, then NUTS where they cannot be trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import LinAlgError
+
+from .density import AreaDensity, row_log_likelihood, with_nodes
+from .importance import ImportanceDraws, importance_draws, resample
+from .mode import Mode, find_modes
+from .nuts import CHAINS, NutsDraws, nuts_draws
+
+Array = NDArray[np.float64]
+type Method = Literal["auto", "laplace", "nuts"]
+
+MAX_RHAT = 1.01
+MIN_ESS = 400
+QUADRATURE_ERROR = 0.01
+"""Largest change of an agent's log likelihood on doubling the nodes."""
+_MOST_NODES = 512
+_DOUBLINGS = 2  # of the NUTS draws, before R-hat or ESS is called a failure
+
+
+@dataclass(frozen=True, eq=False)
+class AreaFit:
+    """Posterior draws of one area with what is needed to judge them.
+
+    Parameters
+    ----------
+    density
+        The density, with as many quadrature nodes as the data need.
+    modes
+        Modes found, best Laplace mass first.
+    method
+        ``"importance"`` or ``"nuts"``.
+    theta
+        Equally weighted draws, (chain, draw, coordinate); one chain for importance draws.
+    importance
+        The weighted draws, also where they were not accepted; None when NUTS was asked for.
+    nuts
+        What NUTS returned, before thinning.
+    rhat, ess
+        Largest rank-normalised R-hat and smallest bulk or tail ESS over coordinates; None for importance draws.
+    """
+
+    density: AreaDensity
+    modes: tuple[Mode, ...]
+    method: str
+    theta: Array
+    importance: ImportanceDraws | None
+    nuts: NutsDraws | None
+    rhat: float | None = None
+    ess: float | None = None
+
+    @property
+    def effective(self) -> float:
+        """Number of effective draws: of the importance weights, or the smallest ESS of NUTS."""
+        if self.method == "importance" and self.importance is not None:
+            return min(self.importance.effective, float(self.theta.shape[0] * self.theta.shape[1]))
+        return float("nan") if self.ess is None else self.ess
+
+    @property
+    def flat(self) -> Array:
+        """Draws of all chains, (draw, coordinate)."""
+        return self.theta.reshape(-1, self.theta.shape[-1])
+
+
+def fit_area(
+    density: AreaDensity,
+    rng: np.random.Generator,
+    *,
+    method: Method,
+    draws: int,
+    report: Callable[[str], None] = lambda _: None,
+) -> AreaFit:
+    """Return the posterior of one area.
+
+    Parameters
+    ----------
+    density
+        Density of the area.
+    rng
+        Source of starts and draws.
+    method
+        ``"auto"``: importance draws, and NUTS when they are not accepted. ``"laplace"``: importance draws, accepted or
+        not. ``"nuts"``: NUTS.
+    draws
+        Number of draws to return, a multiple of 4.
+    report
+        Called with a sentence when something slow begins.
+    """
+    modes = find_modes(density, rng)
+    density, modes = refine_nodes(density, modes, rng)
+    importance = None
+    if method != "nuts" or density.size == 0:
+        try:
+            importance = importance_draws(density, modes, rng, draws=2 * draws)
+        except LinAlgError:
+            importance = None
+        if importance is not None and (importance.accepted or method == "laplace"):
+            return AreaFit(density, modes, "importance", resample(importance, draws, rng)[None], importance, None)
+        if method == "laplace":
+            centre = np.repeat(modes[0].theta[None], draws, axis=0)
+            return AreaFit(density, modes, "importance", centre[None], None, None)
+    report(f"{density.area.name}: sampling with NUTS")
+    return _nuts_fit(density, modes, importance, rng, draws)
+
+
+def refine_nodes(
+    density: AreaDensity, modes: tuple[Mode, ...], rng: np.random.Generator
+) -> tuple[AreaDensity, tuple[Mode, ...]]:
+    """Return the density with its nodes doubled while that moves some agent's log likelihood, and its modes."""
+    refined = False
+    while density.states.weighted and len(density.states.node) < _MOST_NODES:
+        finer = with_nodes(density, 2 * len(density.states.node))
+        at = modes[0].theta[None]
+        if np.abs(row_log_likelihood(finer, at) - row_log_likelihood(density, at)).max() <= QUADRATURE_ERROR:
+            break
+        density, refined = finer, True
+    return density, find_modes(density, rng, first=modes[0].theta) if refined else modes
+
+
+def _nuts_fit(
+    density: AreaDensity,
+    modes: tuple[Mode, ...],
+    importance: ImportanceDraws | None,
+    rng: np.random.Generator,
+    draws: int,
+) -> AreaFit:
+    from arviz_stats.base import array_stats  # noqa: PLC0415 - costs seconds
+
+    length, target_accept = max(500, draws // CHAINS), 0.9
+    for attempt in range(_DOUBLINGS + 1):
+        run = nuts_draws(density, modes, rng, draws=length, target_accept=target_accept)
+        columns = [run.theta[:, :, c] for c in range(density.size)]
+        rhat = float(np.max([array_stats.rhat(c) for c in columns], initial=1.0))  # NaN stays NaN, as with min below
+        bulk = np.min([array_stats.ess(c) for c in columns], initial=np.inf)
+        tail = np.min([array_stats.ess(c, method="tail", prob=(0.05, 0.95)) for c in columns], initial=np.inf)
+        ess = float(np.minimum(bulk, tail))
+        enough, diverged = rhat <= MAX_RHAT and ess >= MIN_ESS, bool(run.diverging.any())
+        if (enough and not diverged) or attempt == _DOUBLINGS:
+            break
+        length *= 1 if enough else 2
+        target_accept = 1 - (1 - target_accept) / 10 if diverged else target_accept
+    keep = np.linspace(0, length - 1, draws // CHAINS).round().astype(int)
+    return AreaFit(density, modes, "nuts", run.theta[:, keep], importance, run, rhat, ess)

@@ -1,0 +1,110 @@
+"""Posterior draws of the scores of one area, for the sample of agents and for the population they stand for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..forward_model.pair_sums import PairScores, TotalsScores, divide, totals_scores
+from .density import AreaDensity
+from .parameters import constrain
+from .posterior_states import StateDraws, draw_states
+from .states import log_node_prior
+
+Array = NDArray[np.float64]
+
+ESTIMANDS = ("sample", "population")
+
+
+@dataclass(frozen=True, eq=False)
+class AreaScores:
+    """Scores of one area.
+
+    Parameters
+    ----------
+    sample, population
+        Scores of these agents (pairs without replacement) and of infinitely many like them (with replacement);
+        ``overall`` (draw,), ``groups`` (draw, prior, prior).
+    states
+        The state totals behind ``sample``.
+    """
+
+    sample: TotalsScores
+    population: TotalsScores
+    states: StateDraws
+
+
+def padded_conflict(density: AreaDensity) -> Array:
+    """Return the conflict between goal shares: that of the goals, and 0 with "no goal"."""
+    states, area = density.states, density.area
+    conflict = np.zeros((states.n_shares, states.n_shares))
+    conflict[: states.n_goals, : states.n_goals] = area.conflict
+    return conflict
+
+
+def prior_shares(density: AreaDensity) -> Array:
+    """Return the share of the agents that each prior over states holds, survey-weighted, (prior,)."""
+    totals = np.bincount(density.rows.group, density.rows.multiplicity, density.rows.n_priors)
+    return totals / totals.sum()
+
+
+def area_scores(
+    density: AreaDensity, theta: Array, rng: np.random.Generator, *, shares: Array | None = None
+) -> AreaScores:
+    """Return one draw of the scores for each parameter vector.
+
+    Parameters
+    ----------
+    density
+        Density of the area.
+    theta
+        Parameter vectors, (draw, coordinate).
+    rng
+        Draws the states of the sample.
+    shares
+        Share of each prior over states in the population, (prior,); default as in the data.
+    """
+    states = draw_states(density, theta, rng)
+    sample = totals_scores(states.count, states.root, states.weight, padded_conflict(density))
+    return AreaScores(sample, population_scores(density, theta, shares=shares), states)
+
+
+def population_scores(density: AreaDensity, theta: Array, *, shares: Array | None = None) -> TotalsScores:
+    """Return the scores of infinitely many agents like these, pairs with replacement, for each parameter vector.
+
+    With s_h[g] = π_hg E_h[√w]: s_hᵀCs_h within group h, s_aᵀCs_b between, and Σ φ_h s_h overall, φ the group shares.
+
+    Parameters
+    ----------
+    density, theta, shares
+        As for :func:`area_scores`.
+    """
+    share, root = population_totals(density, theta)
+    conflict = padded_conflict(density)
+    phi = prior_shares(density) if shares is None else shares
+    pooled = _pairs(np.einsum("h,dhk->dk", phi, share)[:, None], np.einsum("h,dhk->dk", phi, root)[:, None], conflict)
+    return TotalsScores(PairScores(*(part[:, 0, 0] for part in pooled)), _pairs(share, root, conflict))
+
+
+def population_totals(density: AreaDensity, theta: Array) -> tuple[Array, Array]:
+    """Return goal shares and their mass √w of each prior over states, both (draw, prior, share)."""
+    values, states = constrain(density.parameters, theta, density.n_options), density.states
+    share = np.exp(values.prior_log_share)
+    if values.prior_mean is None or values.concentration is None:
+        mean_root = np.ones(share.shape[:2])
+    else:
+        node = np.exp(log_node_prior(np, states, values.prior_mean, values.concentration[:, None]))
+        mean_root = node @ np.sqrt(states.node)
+    root = share * mean_root[..., None]
+    root[..., states.n_goals :] = 0
+    return share, root
+
+
+def _pairs(share: Array, root: Array, conflict: Array) -> PairScores:
+    contention = np.matmul(share @ conflict, share.swapaxes(1, 2))
+    misalignment = np.matmul(root @ conflict, root.swapaxes(1, 2))
+    mass = root.sum(axis=2)
+    weight = mass[:, :, None] * mass[:, None, :]
+    return PairScores(contention, misalignment, divide(misalignment, weight), weight)

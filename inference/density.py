@@ -1,0 +1,212 @@
+"""Log posterior density of one area as a numpy function with an analytic gradient.
+
+It is the density of the area's part of the PyMC model of :func:`build_model` (without the constants of the data),
+evaluated without compiling anything: a cold process begins to compute at once. Tests hold the two together to 1e-10.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..datasets.choices import AreaChoices, Choices
+from ..datasets.study import Priors
+from .marginal import Evaluation, Rows, evaluate, gradients, make_rows
+from .option_table import OptionTable, log_option_probability, make_table, pull_back
+from .parameters import Parameters, Values, constrain, log_prior, log_prior_gradient, pull_back_values
+from .states import States, default_nodes, log_node_prior, log_state_prior, make_states
+
+Array = NDArray[np.float64]
+
+_CHUNK = 100_000  # cells (draw × half pattern × state, or draw × row) evaluated at once, so that arrays stay in cache
+
+
+@dataclass(frozen=True, eq=False)
+class AreaDensity:
+    """Everything the density of one area needs.
+
+    Parameters
+    ----------
+    area
+        The answers, with the study's structure (rule, no goal, baseline).
+    states, table, rows, parameters
+        Hidden cells, constants of the option table, distinct rows, parameter layout.
+    prior_names
+        Name of each prior over states: groups in order, then ``None`` for agents in no group.
+    """
+
+    area: AreaChoices
+    states: States
+    table: OptionTable
+    rows: Rows
+    parameters: Parameters
+    prior_names: tuple[str | None, ...]
+
+    @property
+    def size(self) -> int:
+        """Number of coordinates of a parameter vector."""
+        return self.parameters.size
+
+    @property
+    def n_options(self) -> int:
+        """Number of options of the area."""
+        return len(self.area.options)
+
+
+def is_weighted(area: AreaChoices) -> bool:
+    """Return whether answers say anything on weights: some agent answers more than once in the area."""
+    return bool(area.n_answers.max(initial=0) > 1)
+
+
+def area_density(choices: Choices, area: AreaChoices, priors: Priors) -> AreaDensity:
+    """Return the density of one area.
+
+    Parameters
+    ----------
+    choices
+        The choices; groups and survey weights are taken from here.
+    area
+        One of its areas, or a copy of one with another structure (``dataclasses.replace``).
+    priors
+        Prior settings.
+
+    Notes
+    -----
+    In an area where no agent answers twice, the weight is 1 and the baseline uniform: answers count at face value.
+    """
+    weighted = is_weighted(area)
+    nodes = default_nodes(int(area.n_answers.max(initial=0)), rule=area.rule, kappa=area.kappa)
+    states = make_states(len(area.goals), no_goal=area.no_goal, weighted=weighted, nodes=nodes)
+    return _assemble(choices, area, priors, states, free=area.baseline == "free" and weighted)
+
+
+def null_density(choices: Choices, area: AreaChoices, priors: Priors) -> AreaDensity:
+    """Return the density of the null model of an area: nobody holds a goal, every answer follows the baseline."""
+    empty = replace(area, goals=(), conflict=np.zeros((0, 0)), serves=area.serves[:0], no_goal=True)
+    return _assemble(choices, empty, priors, make_states(0, no_goal=True, weighted=False, nodes=1), free=True)
+
+
+def _assemble(choices: Choices, area: AreaChoices, priors: Priors, states: States, *, free: bool) -> AreaDensity:
+    table = make_table(area.serves, area.item_of_option, states, rule=area.rule, kappa=area.kappa)
+    ungrouped = bool((choices.group_of_agent < 0).any())
+    # One group that holds everybody needs no deviation from the whole.
+    n_groups = len(choices.groups) if len(choices.groups) > 1 or ungrouped else 0
+    prior_of_agent = choices.group_of_agent if n_groups else np.zeros(choices.n_agents, dtype=np.int64)
+    plain = ungrouped or n_groups == 0
+    prior_of_agent = np.where(prior_of_agent < 0, n_groups, prior_of_agent)
+    sizes = tuple(int(s) for s in np.bincount(area.item_of_option)) if free else ()
+    parameters = Parameters(states.n_shares, n_groups, plain, states.weighted, sizes, priors)
+    rows = make_rows(
+        area.counts,
+        area.item_of_option,
+        area.pattern_of_agent,
+        prior_of_agent,
+        n_priors=parameters.n_priors,
+        n_states=states.n_states,
+        fit_weight=choices.fit_weight,
+    )
+    names: tuple[str | None, ...] = (*choices.groups[:n_groups], *((None,) if plain else ()))
+    return AreaDensity(area, states, table, rows, parameters, names)
+
+
+def with_nodes(density: AreaDensity, nodes: int) -> AreaDensity:
+    """Return the same density with another number of quadrature nodes."""
+    old, area = density.states, density.area
+    states = make_states(old.n_goals, no_goal=old.no_goal, weighted=old.weighted, nodes=nodes)
+    table = make_table(area.serves, area.item_of_option, states, rule=area.rule, kappa=area.kappa)
+    return replace(density, states=states, table=table)
+
+
+def state_prior(density: AreaDensity, values: Values) -> Array:
+    """Return the log prior over states of each group, (D, prior, state)."""
+    log_node = None
+    if values.prior_mean is not None and values.concentration is not None:
+        log_node = log_node_prior(np, density.states, values.prior_mean, values.concentration[:, None])
+    return np.asarray(log_state_prior(np, density.states, values.prior_log_share, log_node))
+
+
+def evaluate_rows(density: AreaDensity, theta: Array) -> tuple[Values, Array, Evaluation]:
+    """Return the values, the option table and the evaluation of all rows for a small batch of vectors."""
+    values = constrain(density.parameters, theta, density.n_options)
+    log_p = np.asarray(log_option_probability(np, density.table, values.baseline_logits))
+    return values, log_p, evaluate(density.rows, log_p, state_prior(density, values))
+
+
+def chunks(density: AreaDensity, draws: int, *, per_draw: int = 0) -> Iterator[slice]:
+    """Yield slices over draws such that one evaluation stays small."""
+    rows = density.rows
+    cells = max(
+        (len(rows.first) * rows.n_priors + len(rows.second)) * density.states.n_states,
+        len(rows.first) * len(rows.second) * rows.n_priors,
+        rows.n_rows,
+        density.states.n_states * density.n_options,
+        per_draw,
+    )
+    step = max(1, _CHUNK // cells)
+    for start in range(0, draws, step):
+        yield slice(start, min(start + step, draws))
+
+
+def log_density(density: AreaDensity, theta: Array) -> Array:
+    """Return the unnormalised log posterior density of each vector, (D,), on the real line."""
+    total = log_prior(density.parameters, theta)
+    for part in chunks(density, len(theta)):
+        total[part] += evaluate_rows(density, theta[part])[2].row_loglik @ density.rows.multiplicity
+    return total
+
+
+def row_log_likelihood(density: AreaDensity, theta: Array) -> Array:
+    """Return the log likelihood of one agent of each row, (D, row)."""
+    result = np.empty((len(theta), density.rows.n_rows))
+    for part in chunks(density, len(theta)):
+        result[part] = evaluate_rows(density, theta[part])[2].row_loglik
+    return result
+
+
+def value_and_gradient(density: AreaDensity, theta: Array) -> tuple[Array, Array]:
+    """Return the log density, (D,), and its gradient, (D, coordinate), for a batch of vectors."""
+    value, gradient = log_prior(density.parameters, theta), log_prior_gradient(density.parameters, theta)
+    for part in chunks(density, len(theta)):
+        more, slope = _likelihood_gradient(density, theta[part])
+        value[part] += more
+        gradient[part] += slope
+    return value, gradient
+
+
+def _likelihood_gradient(density: AreaDensity, theta: Array) -> tuple[Array, Array]:
+    rows, states = density.rows, density.states
+    values, log_p, parts = evaluate_rows(density, theta)
+    by_table, by_prior = gradients(rows, parts, rows.multiplicity)
+    by_share = by_prior @ states.is_goal
+    by_a = by_b = None
+    if values.prior_mean is not None and values.concentration is not None:
+        node, goals = states.node, states.n_goals * len(states.node)
+        totals = by_prior[..., :goals].reshape(*by_prior.shape[:2], states.n_goals, -1).sum(axis=2)
+        expected = np.exp(log_node_prior(np, states, values.prior_mean, values.concentration[:, None]))
+        excess = totals - totals.sum(axis=2, keepdims=True) * expected
+        by_a, by_b = excess @ np.log(node), excess @ np.log1p(-node)
+    gradient = pull_back_values(
+        density.parameters,
+        theta,
+        values,
+        by_log_share=by_share,
+        by_shape_a=by_a,
+        by_shape_b=by_b,
+        by_baseline=pull_back(density.table, values.baseline_logits, log_p, by_table),
+    )
+    return parts.row_loglik @ rows.multiplicity, gradient
+
+
+def hessian(density: AreaDensity, theta: Array, *, step: float = 1e-4) -> Array:
+    """Return the Hessian of the log density at one vector, (coordinate, coordinate).
+
+    Central differences of the analytic gradient, symmetrised; the error is of the order step².
+    """
+    shifts = step * np.eye(density.size)
+    _, up = value_and_gradient(density, theta + shifts)
+    _, down = value_and_gradient(density, theta - shifts)
+    slope = (up - down) / (2 * step)
+    return np.asarray((slope + slope.T) / 2)

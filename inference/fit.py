@@ -1,0 +1,272 @@
+"""From choices to a posterior over scores, with every check, in one labelled tree."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from ..datasets.choices import Choices
+from ..datasets.study import Priors
+from ..errors import Fault, InputError, shown
+from .alternatives import STRUCTURES, Structure, fit_structure, leave_one_out
+from .area_fit import AreaFit, Method, fit_area
+from .area_scores import AreaScores, area_scores
+from .checks import Check, prior_checks, sampling_checks
+from .density import AreaDensity, is_weighted, row_log_likelihood
+from .identification import identification_checks
+from .model import area_densities, resolve_priors
+from .observed import ObservedConflict, observed_conflict
+from .parallel import parallel_map, single_threaded_algebra
+from .predictive_checks import predictive_checks
+from .result import FitParts, build_tree
+from .structure_checks import structure_checks
+
+Array = NDArray[np.float64]
+
+SCORE_DRAWS = 1_000
+"""Draws of the scores, taken evenly from the posterior draws."""
+
+
+def fit(
+    choices: Choices,
+    *,
+    priors: Priors | dict[str, Any] | None = None,
+    seed: int | None = None,
+    method: Method = "auto",
+    draws: int = 2_000,
+    group_shares: Mapping[str, float] | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> xr.DataTree:
+    """Return the posterior of the parameters and of the scores, checked.
+
+    Areas share no parameter, so each is fitted on its own: modes from several starts, importance draws from a mixture
+    of Student-t distributions, and NUTS where these cannot be trusted.
+
+    Parameters
+    ----------
+    choices
+        The observed choices.
+    priors
+        Prior settings put over the study's, see :func:`build_model`.
+    seed
+        Seed of everything random. One is drawn, and stored in the result, when none is given.
+    method
+        ``"auto"``, ``"laplace"`` (importance draws only) or ``"nuts"``.
+    draws
+        Posterior draws in all; rounded up to a multiple of 4, at least 1,000.
+    group_shares
+        Share of each group in the population, by name; default as in the (survey-weighted) table.
+    progress
+        Called with a sentence at each step.
+
+    Returns
+    -------
+    xarray.DataTree
+        Groups ``posterior``, ``unconstrained_posterior``, ``sample_stats``, ``log_likelihood`` (up to 2·10⁷ numbers),
+        ``observed_data``, ``constant_data``, ``scores``, ``agents``, ``alternatives``, ``checks``. Attributes are JSON
+        text: study, data_hash, seed, versions, method, state, reasons, notes. A refused state does not raise here:
+        :func:`scores` does.
+
+    Raises
+    ------
+    InputError
+        If an option is out of range, or a prior setting is unknown.
+    """
+    _check_options(choices, method=method, draws=draws, group_shares=group_shares)
+    chosen_seed = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
+    with single_threaded_algebra():
+        return build_tree(
+            _fit_parts(
+                choices,
+                resolve_priors(choices, priors),
+                chosen_seed,
+                method=method,
+                draws=max(1_000, -(-draws // 4) * 4),
+                group_shares=group_shares,
+                say=progress or (lambda _: None),
+            )
+        )
+
+
+def _fit_parts(
+    choices: Choices,
+    settings: Priors,
+    seed: int,
+    *,
+    method: Method,
+    draws: int,
+    group_shares: Mapping[str, float] | None,
+    say: Callable[[str], None],
+) -> FitParts:
+    densities = area_densities(choices, settings)
+    streams = np.random.SeedSequence(seed).spawn(len(densities) + 1)
+    shares = _population_shares(choices, densities[0], group_shares)
+    say("fitting areas")
+    jobs = [
+        _Job(choices, index, density, settings, stream.spawn(4 + len(STRUCTURES)), method, draws, shares, say)
+        for index, (density, stream) in enumerate(zip(densities, streams[:-1], strict=True))
+    ]
+    fits = parallel_map(_run_fit, jobs)
+    say("drawing scores")
+    thetas = [thin(area.theta, SCORE_DRAWS) for area in fits]
+    scored = parallel_map(_run_scores, list(zip(jobs, fits, thetas, strict=True)))
+    say("fitting structural alternatives")
+    structures = _structures(jobs, fits, scored)
+    say("checking")
+    checks = parallel_map(_run_checks, list(zip(jobs, fits, scored, thetas, structures, strict=True)))
+    return FitParts(
+        choices=choices,
+        priors=settings,
+        seed=seed,
+        fits=fits,
+        scores=scored,
+        observed=_observed(choices, thetas[0].shape[0] * thetas[0].shape[1], np.random.default_rng(streams[-1])),
+        structures=structures,
+        checks=[*_data_checks(choices), *(check for area in checks for check in area)],
+        group_shares=shares,
+        shares_given=group_shares is not None,
+    )
+
+
+def _observed(choices: Choices, replicates: int, rng: np.random.Generator) -> tuple[ObservedConflict, ObservedConflict]:
+    """Return observed conflict in the sample and in the population; the same thing without survey weights."""
+    sample = observed_conflict(choices, replicates=replicates, seed=rng)
+    if choices.survey_weight is None:
+        return sample, sample
+    return sample, observed_conflict(choices, replicates=replicates, seed=rng, weighted=True)
+
+
+@dataclass(frozen=True, eq=False)
+class _Job:
+    choices: Choices
+    index: int
+    density: AreaDensity
+    priors: Priors
+    streams: list[np.random.SeedSequence]
+    method: Method
+    draws: int
+    shares: Array
+    say: Callable[[str], None]
+
+
+def thin(theta: Array, draws: int) -> Array:
+    """Return ``draws`` draws in all, taken evenly from each chain, (chain, draw, coordinate)."""
+    per_chain = min(draws // len(theta), theta.shape[1])
+    return theta[:, np.linspace(0, theta.shape[1] - 1, per_chain).round().astype(int)]
+
+
+def _run_fit(job: _Job) -> AreaFit:
+    rng = np.random.default_rng(job.streams[0])
+    return fit_area(job.density, rng, method=job.method, draws=job.draws, report=job.say)
+
+
+def _run_scores(work: tuple[_Job, AreaFit, Array]) -> AreaScores:
+    job, fitted, theta = work
+    rng = np.random.default_rng(job.streams[1])
+    return area_scores(fitted.density, theta.reshape(-1, fitted.density.size), rng, shares=job.shares)
+
+
+def _structures(
+    jobs: list[_Job], fits: list[AreaFit], scored: list[AreaScores]
+) -> list[tuple[list[Structure], Structure | None]]:
+    """Return the four structures and the null model of every area; the study's own comes from its fit."""
+    tasks: list[tuple[_Job, int, str, bool]] = []
+    for job in jobs:
+        own = (job.density.area.rule, job.density.area.no_goal)
+        tasks += [(job, k, *s) for k, s in enumerate(STRUCTURES) if s != own]
+        if is_weighted(job.density.area):
+            tasks.append((job, len(STRUCTURES), "null", True))
+
+    def run(task: tuple[_Job, int, str, bool]) -> Structure:
+        job, k, rule, no_goal = task
+        rng = np.random.default_rng(job.streams[2 + k])
+        return fit_structure(job.choices, job.index, job.priors, rng, rule=rule, no_goal=no_goal)
+
+    done = parallel_map(run, tasks)
+    result = []
+    for job, fitted, scores in zip(jobs, fits, scored, strict=True):
+        mine = [s for task, s in zip(tasks, done, strict=True) if task[0] is job]
+        null = next((s for s in mine if s.rule == "null"), None)
+        others = [_own_structure(fitted, scores), *(s for s in mine if s.rule != "null")]
+        others.sort(key=lambda s: STRUCTURES.index((s.rule, s.no_goal)))
+        result.append((others, null))
+    return result
+
+
+def _own_structure(fitted: AreaFit, scores: AreaScores) -> Structure:
+    area, density = fitted.density.area, fitted.density
+    theta = thin(fitted.theta, SCORE_DRAWS).reshape(-1, density.size)
+    flat = np.full(len(theta), -np.log(len(theta)))
+    row_elpd = leave_one_out(row_log_likelihood(density, theta), flat)
+    khat = fitted.importance.khat if fitted.importance is not None else float("nan")
+    total = float(row_elpd @ density.rows.multiplicity)
+    return Structure(area.rule, area.no_goal, fitted.modes[0].log_density, total, row_elpd, scores, khat)
+
+
+def _run_checks(
+    work: tuple[_Job, AreaFit, AreaScores, Array, tuple[list[Structure], Structure | None]],
+) -> list[Check]:
+    job, fitted, scores, theta, (structures, null) = work
+    flat = theta.reshape(-1, fitted.density.size)
+    rng = np.random.default_rng(job.streams[-1])
+    return [
+        *sampling_checks(fitted, scores),
+        *structure_checks(fitted.density, structures, null),
+        *prior_checks(fitted, scores, flat, rng),
+        *identification_checks(fitted.density),
+        *predictive_checks(fitted.density, flat),
+    ]
+
+
+def _data_checks(choices: Choices) -> list[Check]:
+    """Return the findings of the reader of the table as checks; they concern observed conflict too."""
+    every = ("observed_conflict", "contention", "misalignment", "relative_misalignment")
+    return [Check(f.code, f.state, f.area, f.message, scores=every) for f in choices.findings]
+
+
+def _population_shares(choices: Choices, density: AreaDensity, given: Mapping[str, float] | None) -> Array:
+    """Return the share of each prior over states in the population, (prior,)."""
+    rows = density.rows
+    totals = np.bincount(rows.group, rows.multiplicity, rows.n_priors)
+    if given is None:
+        return np.asarray(totals / totals.sum())
+    shares = np.array([given.get(name, 0.0) if name is not None else 0.0 for name in density.prior_names], dtype=float)
+    if density.parameters.n_deviating == 0:
+        return np.ones(1)
+    return np.asarray(shares / shares.sum())
+
+
+def _check_options(choices: Choices, *, method: str, draws: int, group_shares: Mapping[str, float] | None) -> None:
+    faults = []
+    if method not in {"auto", "laplace", "nuts"}:
+        faults.append(
+            Fault(
+                code="method",
+                message=f'"method" is {shown(method)}.',
+                remedy='Use "auto", "laplace" or "nuts".',
+                value=str(method),
+            )
+        )
+    if draws < 1:
+        faults.append(
+            Fault(code="draws", message=f'"draws" is {draws}.', remedy="Ask for at least 1 draw.", value=str(draws))
+        )
+    if group_shares is not None:
+        wrong = sorted(set(group_shares) ^ set(choices.groups))
+        bad = [name for name, share in group_shares.items() if not (np.isfinite(share) and share >= 0)]
+        if wrong or bad or not sum(group_shares.values()) > 0:
+            faults.append(
+                Fault(
+                    code="group-shares",
+                    message=f'"group_shares" must give a share ≥ 0 to each of {", ".join(map(shown, choices.groups))}.',
+                    remedy="Name every group once, with shares that do not all vanish.",
+                    value=shown((wrong or bad or [""])[0]),
+                )
+            )
+    if faults:
+        raise InputError(faults)

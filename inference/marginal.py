@@ -1,0 +1,277 @@
+"""Goals and weights summed out: the log likelihood of every distinct pattern, its gradient and its state totals.
+
+For a pattern with counts n(o) and a prior p(s) over states,
+
+    loglik = log Σ_s p(s) Π_o P(o | s)^n(o).
+
+The items are split into two halves. The product over items is then (half 1) × (half 2), so with u₁ and u₂ distinct
+half patterns the exponentials are (u₁ + u₂)·S instead of U·S and the sum over states is one matrix product; with 4⁶
+patterns of six items, two tables of 64 rows. One half may be empty, which is the plain form.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+_ANSWERS_IN_A_HALF = 12  # more could underflow when the halves contradict each other
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """The distinct (pattern, group) pairs of one area.
+
+    Parameters
+    ----------
+    first, second
+        Counts of the distinct half patterns, (half pattern, option).
+    first_of_row, second_of_row
+        Half patterns of each row, (row,).
+    group
+        Position of the row's prior over states, (row,).
+    n_priors
+        Number of priors over states H.
+    pattern
+        Position of the row's pattern in ``AreaChoices.counts``, (row,).
+    agents
+        Number of agents who share the row, (row,).
+    multiplicity
+        Sum of their weights in the likelihood, (row,).
+    row_of_agent
+        Row of each agent, (agent,).
+    """
+
+    first: Array
+    second: Array
+    first_of_row: NDArray[np.int64]
+    second_of_row: NDArray[np.int64]
+    group: NDArray[np.int64]
+    n_priors: int
+    pattern: NDArray[np.int64]
+    agents: NDArray[np.int64]
+    multiplicity: Array
+    row_of_agent: NDArray[np.int64]
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
+        return len(self.pattern)
+
+
+def split_items(
+    counts: NDArray[np.int64], item_of_option: NDArray[np.int64], n_states: int
+) -> tuple[Array, Array, NDArray[np.int64], NDArray[np.int64]]:
+    """Return the cheapest split of the items into two halves.
+
+    Parameters
+    ----------
+    counts
+        Distinct patterns, (pattern, option).
+    item_of_option
+        Item of each option, (option,).
+    n_states
+        Number of states, for the cost.
+
+    Returns
+    -------
+    first, second, first_of_pattern, second_of_pattern
+        Counts of the half patterns over all options, and the half patterns of each pattern.
+    """
+    n_items = int(item_of_option.max()) + 1
+    whole = (
+        counts.astype(float),
+        np.zeros((1, counts.shape[1])),
+        np.arange(len(counts)),
+        np.zeros(len(counts), dtype=np.int64),
+    )
+    best, cost = whole, 20.0 * len(counts) * n_states
+    if counts.sum(axis=1).max(initial=0) > 2 * _ANSWERS_IN_A_HALF:
+        return best
+    for cut in range(1, n_items):
+        left = item_of_option < cut
+        a, ia = np.unique(np.where(left, counts, 0), axis=0, return_inverse=True)
+        b, ib = np.unique(np.where(left, 0, counts), axis=0, return_inverse=True)
+        if max(a.sum(axis=1).max(), b.sum(axis=1).max()) > _ANSWERS_IN_A_HALF:
+            continue
+        price = 20.0 * (len(a) + len(b)) * n_states + float(len(a)) * len(b) * n_states
+        if price < cost:
+            best, cost = (a.astype(float), b.astype(float), np.ravel(ia), np.ravel(ib)), price
+    return best
+
+
+def make_rows(
+    counts: NDArray[np.int64],
+    item_of_option: NDArray[np.int64],
+    pattern_of_agent: NDArray[np.int64],
+    prior_of_agent: NDArray[np.int64],
+    *,
+    n_priors: int,
+    n_states: int,
+    fit_weight: Array | None,
+) -> Rows:
+    """Return the rows of an area: agents with equal counts and equal prior share one.
+
+    Parameters
+    ----------
+    counts, item_of_option
+        As in ``AreaChoices``.
+    pattern_of_agent, prior_of_agent
+        Pattern and position of the prior over states of each agent, (agent,).
+    n_priors, n_states
+        Number of priors (groups) and of states.
+    fit_weight
+        Weight of each agent in the likelihood, (agent,), or None for 1.
+    """
+    key, row_of_agent = np.unique(pattern_of_agent * n_priors + prior_of_agent, return_inverse=True)
+    pattern, group = key // n_priors, key % n_priors
+    agents = np.bincount(row_of_agent, minlength=len(key))
+    multiplicity = agents.astype(float) if fit_weight is None else np.bincount(row_of_agent, fit_weight, len(key))
+    first, second, a, b = split_items(counts, item_of_option, n_states)
+    return Rows(first, second, a[pattern], b[pattern], group, n_priors, pattern, agents, multiplicity, row_of_agent)
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """Pieces of one evaluation over a batch of D parameter vectors, enough for gradients and state totals.
+
+    Parameters
+    ----------
+    first, second
+        Probability of the half patterns given the state, scaled, (D, half pattern, state); ``first`` without prior.
+    prior
+        Prior over states, (D, prior, state), scaled by ``exp(-shift)``.
+    probability
+        Scaled probability of every pair of half patterns, (D, prior, half pattern, half pattern).
+    row_loglik
+        Log likelihood of each row, (D, row), for one agent.
+    """
+
+    first: Array
+    second: Array
+    prior: Array
+    probability: Array
+    row_loglik: Array
+
+
+def evaluate(rows: Rows, log_p: Array, log_prior: Array) -> Evaluation:
+    """Return the log likelihood of every row for a batch of tables and priors.
+
+    Parameters
+    ----------
+    rows
+        The rows of the area.
+    log_p
+        log P(option | state), (D, state, option).
+    log_prior
+        Log prior over states, (D, prior, state).
+    """
+    top = log_prior.max(axis=1, keepdims=True)
+    one = np.matmul(rows.first, log_p.swapaxes(-1, -2))
+    two = np.matmul(rows.second, log_p.swapaxes(-1, -2))
+    two += top  # the largest prior goes into the exponent, so a state rare in every group cannot underflow
+    one_max, two_max = one.max(axis=-1, keepdims=True), two.max(axis=-1, keepdims=True)
+    if len(rows.second) == 1:  # the plain form: shift by the maximum of the sum, which no pattern can underflow
+        one += two
+        two = np.zeros_like(two)
+        one_max, two_max = one.max(axis=-1, keepdims=True), np.zeros_like(two_max)
+    first = np.exp(one - one_max, out=one)
+    second = np.exp(two - two_max, out=two)
+    prior = np.exp(log_prior - top)
+    weighted = first[:, None] * prior[:, :, None, :]
+    probability = np.matmul(weighted, second.swapaxes(-1, -2)[:, None])
+    log_probability = np.log(probability[:, rows.group, rows.first_of_row, rows.second_of_row])
+    log_probability += one_max[:, rows.first_of_row, 0]
+    log_probability += two_max[:, rows.second_of_row, 0]
+    return Evaluation(first, second, prior, probability, log_probability)
+
+
+def gradients(rows: Rows, parts: Evaluation, multiplicity: Array) -> tuple[Array, Array]:
+    """Return the gradients of Σ_rows multiplicity · loglik by the table and by the log prior.
+
+    Parameters
+    ----------
+    rows, parts
+        The rows and their evaluation.
+    multiplicity
+        Weight of each row, (row,).
+
+    Returns
+    -------
+    by_table, by_prior
+        (D, state, option) and (D, prior, state). ``by_prior`` is also the expected number of agents per prior and
+        state, the state totals T of the forward model.
+    """
+    ratio = _ratio(rows, parts, multiplicity)
+    by_second = np.matmul(ratio, parts.second[:, None])  # (D, prior, first half, state)
+    cells = by_second * parts.first[:, None]
+    by_prior = cells.sum(axis=2) * parts.prior
+    first_totals = (cells * parts.prior[:, :, None, :]).sum(axis=1)  # (D, first half, state)
+    by_table = np.matmul(first_totals.swapaxes(-1, -2), rows.first)
+    if rows.second.any():
+        weighted = parts.first[:, None] * parts.prior[:, :, None, :]
+        second_totals = (np.matmul(ratio.swapaxes(-1, -2), weighted) * parts.second[:, None]).sum(axis=1)
+        by_table += np.matmul(second_totals.swapaxes(-1, -2), rows.second)
+    return by_table, by_prior
+
+
+def state_totals(rows: Rows, parts: Evaluation, multiplicity: Array) -> Array:
+    """Return the expected number of agents per prior and state, (D, prior, state).
+
+    Parameters
+    ----------
+    rows, parts
+        The rows and their evaluation.
+    multiplicity
+        Number or weight of the agents of each row, (row,).
+    """
+    ratio = _ratio(rows, parts, multiplicity)
+    return np.asarray((np.matmul(ratio, parts.second[:, None]) * parts.first[:, None]).sum(axis=2) * parts.prior)
+
+
+def _ratio(rows: Rows, parts: Evaluation, multiplicity: Array) -> Array:
+    """Return multiplicity ÷ probability at the pairs of half patterns that occur, 0 elsewhere."""
+    ratio = np.zeros_like(parts.probability)
+    at = (slice(None), rows.group, rows.first_of_row, rows.second_of_row)
+    ratio[at] = multiplicity / parts.probability[at]
+    return ratio
+
+
+def feature_means(rows: Rows, parts: Evaluation, features: Array) -> Array:
+    """Return the posterior mean of features of the state for every row, (D, row, feature).
+
+    Parameters
+    ----------
+    rows, parts
+        The rows and their evaluation.
+    features
+        Value of each feature in each state, (state, feature).
+    """
+    weighted = parts.first[:, None] * parts.prior[:, :, None, :]
+    at = (slice(None), rows.group, rows.first_of_row, rows.second_of_row)
+    scale = 1 / parts.probability[at]
+    means = np.empty((*scale.shape, features.shape[1]))
+    for f, feature in enumerate(features.T):
+        means[..., f] = np.matmul(weighted * feature, parts.second.swapaxes(-1, -2)[:, None])[at] * scale
+    return means
+
+
+def state_probabilities(rows: Rows, parts: Evaluation, some: NDArray[np.bool_] | None = None) -> Array:
+    """Return the posterior probability of every state for some rows, (D, some row, state). Large: for few rows only.
+
+    Parameters
+    ----------
+    rows, parts
+        The rows and their evaluation.
+    some
+        Which rows, (row,); default all.
+    """
+    if some is None:
+        some = np.ones(rows.n_rows, dtype=bool)
+    first, second, group = rows.first_of_row[some], rows.second_of_row[some], rows.group[some]
+    joint = parts.first[:, first] * parts.prior[:, group] * parts.second[:, second]
+    joint /= joint.sum(axis=-1, keepdims=True)
+    return np.asarray(joint)

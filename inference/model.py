@@ -1,0 +1,239 @@
+"""The generative model as an ordinary PyMC model with named dims.
+
+For agent i of group h in area p, with goal g, weight w and answers o_ij to items j:
+
+    g ~ Categorical(π_h),              log π_h = log π + σ z_h − const,  π ~ Dirichlet(1), z_h ~ ZeroSumNormal(1)
+    w ~ Beta(1 + m_h κ, 1 + (1 − m_h) κ),  logit m_h = logit m + σ z′_h,  m ~ Beta(2, 2), κ ~ Gamma(4, 1)
+    o_ij ~ P(· | g, w) of the choice rule with baseline softmax(b_j),    b_j ~ ZeroSumNormal(1)
+
+g is summed out exactly and w by quadrature; agents of one group with equal answers share one row.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..datasets.choices import Choices
+from ..datasets.study import Priors
+from .density import AreaDensity, area_density
+from .option_table import log_baseline, log_option_probability
+from .parameters import Parameters
+from .states import log_node_prior, log_state_prior
+
+if TYPE_CHECKING:
+    import pymc as pm
+
+
+def area_densities(choices: Choices, priors: Priors | None = None) -> tuple[AreaDensity, ...]:
+    """Return the density of every area of the choices, with the study's priors unless others are given."""
+    return tuple(area_density(choices, area, priors or choices.study.priors) for area in choices.areas)
+
+
+def label(area: str, name: str) -> str:
+    """Return the label of a goal or option in the flat dimensions, unique over areas."""
+    return f"{area}: {name}"
+
+
+def flat_coords(densities: tuple[AreaDensity, ...]) -> dict[str, list[str]]:
+    """Return the flat coordinates of a model or posterior: area, goal, item, option, and group when there are any."""
+    coords: dict[str, list[str]] = {"area": [], "goal": [], "item": [], "option": []}
+    for density in densities:
+        area = density.area
+        coords["area"].append(area.name)
+        coords["goal"] += [label(area.name, goal) for goal in share_names(density)]
+        coords["item"] += list(area.items)
+        coords["option"] += [
+            f"{area.items[item]} = {option}" for item, option in zip(area.item_of_option, area.options, strict=True)
+        ]
+    groups = [name for name in densities[0].prior_names if name is not None]
+    return coords | ({"group": groups} if groups else {})
+
+
+def share_names(density: AreaDensity) -> tuple[str, ...]:
+    """Return the names of an area's goal shares: its goals, and "no goal" where an agent may hold none."""
+    return (*density.area.goals, *(("no goal",) if density.area.no_goal else ()))
+
+
+def build_model(choices: Choices, priors: Priors | dict[str, Any] | None = None) -> pm.Model:
+    """Return the generative model of the choices as an ordinary :class:`pymc.Model`.
+
+    Any PyMC sampler may draw from it; :func:`fit` draws from the same posterior without compiling it.
+
+    Parameters
+    ----------
+    choices
+        The observed choices.
+    priors
+        Prior settings: ``goal_share`` (concentration of the Dirichlet), ``weight_mean`` (Beta),
+        ``weight_concentration`` (Gamma shape and rate), ``baseline_sd``, ``group_sd``. Those left out are as in the
+        study file.
+
+    Returns
+    -------
+    pymc.Model
+        Deterministics ``goal_share`` (goal), ``weight_mean`` (area), ``weight_concentration`` (area), ``baseline``
+        (option) and, with groups, ``group_goal_share`` (group, goal) and ``group_weight_mean`` (group, area); dims
+        are flat over areas. One observed variable per area holds the counts of its distinct rows; its log likelihood
+        is weighted by the number of agents who share the row.
+
+    Raises
+    ------
+    InputError
+        If a prior setting is unknown or out of range.
+    """
+    import pymc as pm  # noqa: PLC0415 - costs seconds, and fitting does not need it
+
+    densities = area_densities(choices, resolve_priors(choices, priors))
+    coords: dict[str, Any] = dict(flat_coords(densities))
+    for density in densities:
+        name = density.area.name
+        coords[label(name, "goal")] = list(share_names(density))
+        coords[label(name, "state")] = np.arange(density.states.n_states)
+        coords[label(name, "option")] = list(range(density.n_options))
+        coords[label(name, "row")] = np.arange(density.rows.n_rows)
+    with pm.Model(coords=coords) as model:
+        parts = [_add_area(density) for density in densities]
+        for variable, dims in _DETERMINISTICS.items():
+            values = [part[variable] for part in parts if variable in part]
+            if not values:
+                continue
+            joined = pm.math.concatenate(values, axis=-1)
+            if variable.endswith(("weight_mean", "concentration")):
+                names = [d.area.name for d, part in zip(densities, parts, strict=True) if variable in part]
+                if len(names) < len(densities):
+                    model.add_coord("weighted_area", names) if "weighted_area" not in model.coords else None
+                    dims = (*dims[:-1], "weighted_area")  # noqa: PLW2901
+            pm.Deterministic(variable, joined, dims=dims)
+    return model
+
+
+_DETERMINISTICS: dict[str, tuple[str, ...]] = {
+    "goal_share": ("goal",),
+    "group_goal_share": ("group", "goal"),
+    "weight_mean": ("area",),
+    "weight_concentration": ("area",),
+    "group_weight_mean": ("group", "area"),
+    "baseline": ("option",),
+}
+
+
+def resolve_priors(choices: Choices, priors: Priors | dict[str, Any] | None) -> Priors:
+    """Return the study's prior settings with those given put over them."""
+    if isinstance(priors, Priors):
+        return priors
+    if not priors:
+        return choices.study.priors
+    raw = choices.study.to_dict()
+    return type(choices.study).from_dict({**raw, "priors": {**raw["priors"], **priors}}).priors
+
+
+def _add_area(density: AreaDensity) -> dict[str, Any]:
+    """Add one area to the model on the context stack and return its quantities, last axis flat."""
+    import pymc as pm  # noqa: PLC0415
+    import pytensor.tensor as pt  # noqa: PLC0415
+
+    name, layout, states = density.area.name, density.parameters, density.states
+    log_share, prior_log_share = _shares(name, layout)
+    parts: dict[str, Any] = {"goal_share": pt.exp(log_share)}
+    if layout.n_deviating:
+        parts["group_goal_share"] = pt.exp(prior_log_share[: layout.n_deviating])
+    log_node = None
+    if layout.weighted:
+        mean, kappa, prior_mean = _weights(name, layout)
+        parts |= {"weight_mean": mean[None], "weight_concentration": kappa[None]}
+        if layout.n_deviating:
+            parts["group_weight_mean"] = prior_mean[: layout.n_deviating, None]
+        log_node = log_node_prior(pt, states, prior_mean, kappa)
+    logits = _baseline(name, layout, density.n_options)
+    parts["baseline"] = pt.exp(log_baseline(pt, density.table, logits))
+    rows = density.rows
+    table = log_option_probability(pt, density.table, logits)
+    prior = log_state_prior(pt, states, prior_log_share, log_node)[rows.group]
+    multiplicity = pm.Data(label(name, "multiplicity"), rows.multiplicity, dims=label(name, "row"))
+
+    def log_probability(answers: Any, table: Any, prior: Any, multiplicity: Any) -> Any:
+        table = table.reshape(table.shape[-2:])  # PyMC hands it over with a leading 1 for the rows
+        return multiplicity * pt.logsumexp(answers.astype("float64") @ table.mT + prior, axis=-1)
+
+    pm.CustomDist(
+        label(name, "answers"),
+        table,
+        prior,
+        multiplicity,
+        logp=log_probability,
+        signature="(s,o),(s),()->(o)",
+        observed=density.area.counts[rows.pattern],
+        dims=(label(name, "row"), label(name, "option")),
+    )
+    return parts
+
+
+def _shares(name: str, layout: Parameters) -> tuple[Any, Any]:
+    import pymc as pm  # noqa: PLC0415
+    import pytensor.tensor as pt  # noqa: PLC0415
+
+    k = layout.n_shares
+    if k == 1:
+        return pt.zeros(1), pt.zeros((layout.n_priors, 1))
+    dims = label(name, "goal")
+    share = pm.Dirichlet(label(name, "share"), np.full(k, layout.priors.goal_share), dims=dims)
+    log_share = pt.log(share)
+    deviation = pt.zeros((layout.n_priors, k))
+    if layout.n_deviating:
+        z = pm.ZeroSumNormal(label(name, "share_dev"), sigma=1.0, dims=("group", dims))
+        deviation = pt.set_subtensor(deviation[: layout.n_deviating], layout.priors.group_sd * z)
+    by_prior = log_share + deviation
+    return log_share, by_prior - pt.logsumexp(by_prior, axis=1, keepdims=True)
+
+
+def _weights(name: str, layout: Parameters) -> tuple[Any, Any, Any]:
+    import pymc as pm  # noqa: PLC0415
+    import pytensor.tensor as pt  # noqa: PLC0415
+
+    priors = layout.priors
+    # PyTensor would store a Python float such as 2.5 in single precision, and its gamma function with it.
+    (a, b), (shape, rate) = np.array(priors.weight_mean), np.array(priors.weight_concentration)
+    mean = pm.Beta(label(name, "mean"), a, b)
+    kappa = pm.Gamma(label(name, "conc"), alpha=shape, beta=rate)
+    shift = pt.zeros(layout.n_priors)
+    if layout.n_deviating:
+        z = pm.Normal(label(name, "mean_dev"), dims="group")
+        shift = pt.set_subtensor(shift[: layout.n_deviating], priors.group_sd * z)
+    return mean, kappa, pm.math.sigmoid(pt.log(mean) - pt.log1p(-mean) + shift)
+
+
+def _baseline(name: str, layout: Parameters, n_options: int) -> Any:
+    import pymc as pm  # noqa: PLC0415
+    import pytensor.tensor as pt  # noqa: PLC0415
+
+    if not layout.option_sizes:
+        return pt.zeros(n_options)
+    sd = np.float64(layout.priors.baseline_sd)
+    pieces = []
+    for item, size in enumerate(layout.option_sizes):
+        pieces.append(pm.ZeroSumNormal(label(name, f"baseline_{item}"), sigma=sd, shape=size))
+    return pt.concatenate(pieces)
+
+
+def to_vector(density: AreaDensity, point: dict[str, Any]) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Return the parameter vector of an area at a point of the PyMC model (its ``initial_point`` layout).
+
+    The free variables of :func:`build_model` have, area by area, the coordinates of
+    :class:`~dissensus.inference.parameters.Parameters`.
+    """
+    name = density.area.name
+    wanted = [label(name, f"share{_SUFFIX['simplex']}"), label(name, f"share_dev{_SUFFIX['zerosum']}")]
+    wanted += [
+        label(name, f"mean{_SUFFIX['logodds']}"),
+        label(name, f"conc{_SUFFIX['log']}"),
+        label(name, "mean_dev"),
+    ]
+    wanted += [
+        label(name, f"baseline_{item}{_SUFFIX['zerosum']}") for item in range(len(density.parameters.option_sizes))
+    ]
+    return np.concatenate([np.ravel(point[key]) for key in wanted if key in point] or [np.zeros(0)])
+
+
+_SUFFIX = {"simplex": "_simplex__", "zerosum": "_zerosum__", "logodds": "_logodds__", "log": "_log__"}

@@ -1,0 +1,48 @@
+"""What a reader should know beside the numbers: conventions, special cases and what was held fixed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .result import FitParts
+
+
+def notes_of(parts: FitParts) -> list[str]:
+    """Return one sentence for each convention and special case of a fit."""
+    areas = [fit.density.area for fit in parts.fits]
+    weighted = [fit.density.states.weighted for fit in parts.fits]
+    notes = []
+    if any(weighted):
+        notes.append("Weight means weight from consistency of choices: the share of answers that follow the goal.")
+    luce = [area for area in areas if area.rule == "luce"]
+    if luce:
+        kappas = ", ".join(f"{area.name} {area.kappa:g}" for area in luce)
+        notes.append(f"Under luce only κ·weight is seen: κ is a convention ({kappas}), and misalignment depends on it.")
+    for fit, area, has_weights in zip(parts.fits, areas, weighted, strict=True):
+        if has_weights:
+            continue
+        notes.append(no_weight_reason(area.name))
+        ignored = int((area.counts[area.pattern_of_agent] @ fit.density.table.ignored).sum())
+        if ignored:
+            notes.append(
+                f"{area.name}: {ignored:,} answers serve no goal and, the only ones of their agents, say nothing."
+            )
+    deviating = parts.fits[0].density.parameters.n_deviating
+    if deviating:
+        sd = parts.priors.group_sd
+        notes.append(f"The scale of group deviations is held fixed at {sd:g} (logits of goal shares and mean weights).")
+    if parts.choices.groups:
+        source = "as given" if parts.shares_given else "as in the table"
+        notes.append(f"Population scores hold the group shares fixed, {source}.")
+    if parts.choices.survey_weight is not None:
+        notes.append("Intervals cover unequal survey weights, not clusters or strata.")
+    return notes
+
+
+def no_weight_reason(area: str) -> str:
+    """Return why an area has no misalignment."""
+    return (
+        f"{area}: at most one answer per agent, so answers count at face value (weight 1, uniform baseline) and only "
+        "contention is reported; misalignment needs several answers or stated importance."
+    )

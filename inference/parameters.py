@@ -1,0 +1,275 @@
+"""The parameters of one area on the real line: layout, transforms, prior density and its gradient.
+
+The coordinates are those PyMC gives the free variables of :func:`build_model`, area by area, so a vector here is a
+point there:
+
+    share        simplex transform of the goal shares π ~ Dirichlet(α)
+    share_dev    sum-zero z ~ Normal(0, 1) per group; logits of the group's shares are log π + σ·z
+    mean         logit of the mean m ~ Beta of the weights
+    conc         log of their concentration κ ~ Gamma
+    mean_dev     z ~ Normal(0, 1) per group; the group's logit m is logit m + σ·z
+    baseline     sum-zero baseline logits ~ Normal(0, τ) per item
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache, cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit, gammaln, logit
+
+from ..datasets.study import Priors
+
+Array = NDArray[np.float64]
+
+
+@cache
+def zero_sum_basis(n: int) -> Array:
+    """Return an orthonormal basis of the vectors of length ``n`` that sum to zero, (n, n − 1).
+
+    It is the basis of PyMC's ``ZeroSumTransform``.
+    """
+    root = np.sqrt(n)
+    basis = np.eye(n, n - 1) - 1 / (root + n)
+    basis[-1] = -1 / root
+    return basis
+
+
+@dataclass(frozen=True, eq=False)
+class Parameters:
+    """Layout and priors of the parameters of one area.
+
+    Parameters
+    ----------
+    n_shares
+        Number of goal shares K (K + 1 with "no goal").
+    n_deviating
+        Number of groups with deviations of their own; 0 without groups.
+    plain_prior
+        Whether some agents take the prior without deviations (no groups, or agents in no group).
+    weighted
+        Whether weights are unknown.
+    option_sizes
+        Number of options of each item whose baseline is free; empty when baselines are uniform.
+    priors
+        Prior settings.
+    """
+
+    n_shares: int
+    n_deviating: int
+    plain_prior: bool
+    weighted: bool
+    option_sizes: tuple[int, ...]
+    priors: Priors
+
+    @property
+    def n_priors(self) -> int:
+        """Number of priors over states: deviating groups, then the plain one."""
+        return self.n_deviating + self.plain_prior
+
+    @cached_property
+    def slices(self) -> dict[str, slice]:
+        """Where each block lies in a vector."""
+        sizes = {
+            "share": self.n_shares - 1,
+            "share_dev": self.n_deviating * (self.n_shares - 1),
+            "mean": int(self.weighted),
+            "conc": int(self.weighted),
+            "mean_dev": self.n_deviating * int(self.weighted),
+            "baseline": sum(size - 1 for size in self.option_sizes),
+        }
+        ends = np.cumsum(list(sizes.values()))
+        return {name: slice(int(end) - size, int(end)) for (name, size), end in zip(sizes.items(), ends, strict=True)}
+
+    @cached_property
+    def size(self) -> int:
+        """Number of coordinates."""
+        return self.slices["baseline"].stop
+
+    @cached_property
+    def baseline_basis(self) -> Array:
+        """Block-diagonal map from baseline coordinates to baseline logits, (option, coordinate)."""
+        sizes = self.option_sizes
+        basis = np.zeros((sum(sizes), sum(s - 1 for s in sizes)))
+        row = column = 0
+        for size in sizes:
+            basis[row : row + size, column : column + size - 1] = zero_sum_basis(size)
+            row, column = row + size, column + size - 1
+        return basis
+
+
+@dataclass(frozen=True, eq=False)
+class Values:
+    """Parameters in their own ranges, for a batch of D vectors.
+
+    Parameters
+    ----------
+    share
+        Goal shares without deviations, (D, share).
+    prior_log_share
+        Log goal shares of each prior over states, (D, prior, share).
+    mean, concentration
+        Mean and concentration of the weights without deviations, (D,); None when weights are 1.
+    prior_mean
+        Mean of the weights of each prior, (D, prior); None when weights are 1.
+    baseline_logits
+        Baseline logits, (D, option).
+    """
+
+    share: Array
+    prior_log_share: Array
+    mean: Array | None
+    concentration: Array | None
+    prior_mean: Array | None
+    baseline_logits: Array
+
+
+def constrain(parameters: Parameters, theta: Array, n_options: int) -> Values:
+    """Return the parameters in their own ranges.
+
+    Parameters
+    ----------
+    parameters
+        The layout.
+    theta
+        Vectors on the real line, (D, coordinate).
+    n_options
+        Number of options of the area.
+    """
+    at, batch = parameters.slices, len(theta)
+    log_share = _log_share(theta[:, at["share"]])
+    sd = parameters.priors.group_sd
+    deviation = theta[:, at["share_dev"]].reshape(batch, parameters.n_deviating, parameters.n_shares - 1)
+    by_prior = log_share[:, None] + _with_plain(parameters, sd * deviation @ zero_sum_basis(parameters.n_shares).T)
+    by_prior = _log_softmax(by_prior)
+    mean = concentration = prior_mean = None
+    if parameters.weighted:
+        logit_mean = theta[:, at["mean"]]
+        mean, concentration = expit(logit_mean[:, 0]), np.exp(theta[:, at["conc"]][:, 0])
+        shift = _with_plain(parameters, sd * theta[:, at["mean_dev"]][:, :, None])[:, :, 0]
+        prior_mean = expit(logit_mean + shift)
+    if parameters.option_sizes:
+        baseline = theta[:, at["baseline"]] @ parameters.baseline_basis.T
+    else:
+        baseline = np.zeros((batch, n_options))
+    return Values(np.exp(log_share), by_prior, mean, concentration, prior_mean, baseline)
+
+
+def _log_share(y: Array) -> Array:
+    """Return log goal shares from their simplex coordinates, (D, share)."""
+    return _log_softmax(np.concatenate([y, -y.sum(axis=1, keepdims=True)], axis=1))
+
+
+def _log_softmax(logits: Array) -> Array:
+    """Return logits normalised over the last axis; scipy's takes ten times as long on arrays this small."""
+    shifted = logits - logits.max(axis=-1, keepdims=True)
+    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True)))
+
+
+def _with_plain(parameters: Parameters, deviation: Array) -> Array:
+    """Append the prior without deviation where agents need it; (D, group, k) -> (D, prior, k)."""
+    if not parameters.plain_prior:
+        return deviation
+    if not parameters.n_deviating:
+        return np.zeros((len(deviation), 1, deviation.shape[2]))
+    return np.concatenate([deviation, np.zeros((len(deviation), 1, deviation.shape[2]))], axis=1)
+
+
+def log_prior(parameters: Parameters, theta: Array) -> Array:
+    """Return the log prior density on the real line (Jacobian included), (D,)."""
+    at, priors, k = parameters.slices, parameters.priors, parameters.n_shares
+    log_share = _log_share(theta[:, at["share"]])
+    alpha = priors.goal_share
+    total = gammaln(k * alpha) - k * gammaln(alpha) + alpha * log_share.sum(axis=1)
+    if k > 1:
+        total = total + np.log(k)
+    total = total + _normal(theta[:, at["share_dev"]], 1.0) + _normal(theta[:, at["mean_dev"]], 1.0)
+    total = total + _normal(theta[:, at["baseline"]], priors.baseline_sd)
+    if parameters.weighted:
+        (a, b), (shape, rate) = priors.weight_mean, priors.weight_concentration
+        x, log_kappa = theta[:, at["mean"]][:, 0], theta[:, at["conc"]][:, 0]
+        total = total + gammaln(a + b) - gammaln(a) - gammaln(b) - a * np.logaddexp(0, -x) - b * np.logaddexp(0, x)
+        total = total + shape * np.log(rate) - gammaln(shape) + shape * log_kappa - rate * np.exp(log_kappa)
+    return np.asarray(total)
+
+
+def log_prior_gradient(parameters: Parameters, theta: Array) -> Array:
+    """Return the gradient of :func:`log_prior`, (D, coordinate)."""
+    at, priors, k = parameters.slices, parameters.priors, parameters.n_shares
+    gradient = np.empty_like(theta)
+    share = np.exp(_log_share(theta[:, at["share"]]))
+    by_logit = priors.goal_share * (1 - k * share)
+    gradient[:, at["share"]] = by_logit[:, :-1] - by_logit[:, -1:]
+    gradient[:, at["share_dev"]] = -theta[:, at["share_dev"]]
+    gradient[:, at["mean_dev"]] = -theta[:, at["mean_dev"]]
+    gradient[:, at["baseline"]] = -theta[:, at["baseline"]] / priors.baseline_sd**2
+    if parameters.weighted:
+        (a, b), (shape, rate) = priors.weight_mean, priors.weight_concentration
+        m = expit(theta[:, at["mean"]])
+        gradient[:, at["mean"]] = a * (1 - m) - b * m
+        gradient[:, at["conc"]] = shape - rate * np.exp(theta[:, at["conc"]])
+    return gradient
+
+
+def _normal(z: Array, sd: float) -> Array:
+    return np.asarray(-0.5 * np.square(z / sd).sum(axis=1) - z.shape[1] * (np.log(sd) + 0.5 * np.log(2 * np.pi)))
+
+
+def pull_back_values(
+    parameters: Parameters,
+    theta: Array,
+    values: Values,
+    *,
+    by_log_share: Array,
+    by_shape_a: Array | None,
+    by_shape_b: Array | None,
+    by_baseline: Array,
+) -> Array:
+    """Return the gradient on the real line, (D, coordinate), of a function of the values.
+
+    Parameters
+    ----------
+    parameters, theta, values
+        Layout, vectors and their values.
+    by_log_share
+        Gradient by the log goal shares of each prior, not yet projected on the simplex, (D, prior, share).
+    by_shape_a, by_shape_b
+        Gradient by m·κ and (1 − m)·κ of each prior, (D, prior).
+    by_baseline
+        Gradient by the baseline logits, (D, option).
+    """
+    at, sd, batch = parameters.slices, parameters.priors.group_sd, len(theta)
+    gradient = np.zeros_like(theta)
+    share = np.exp(values.prior_log_share)
+    by_logit = by_log_share - share * by_log_share.sum(axis=2, keepdims=True)
+    total = by_logit.sum(axis=1)
+    gradient[:, at["share"]] = total[:, :-1] - total[:, -1:]
+    own = by_logit[:, : parameters.n_deviating]
+    gradient[:, at["share_dev"]] = (sd * own @ zero_sum_basis(parameters.n_shares)).reshape(batch, -1)
+    if parameters.weighted and by_shape_a is not None and by_shape_b is not None:
+        assert values.prior_mean is not None and values.concentration is not None
+        m, kappa = values.prior_mean, values.concentration[:, None]
+        by_logit_mean = kappa * (by_shape_a - by_shape_b) * m * (1 - m)
+        gradient[:, at["mean"]] = by_logit_mean.sum(axis=1, keepdims=True)
+        gradient[:, at["mean_dev"]] = sd * by_logit_mean[:, : parameters.n_deviating]
+        gradient[:, at["conc"]] = (kappa * (m * by_shape_a + (1 - m) * by_shape_b)).sum(axis=1, keepdims=True)
+    if parameters.option_sizes:
+        gradient[:, at["baseline"]] = by_baseline @ parameters.baseline_basis
+    return gradient
+
+
+def draw_prior(parameters: Parameters, draws: int, rng: np.random.Generator) -> Array:
+    """Return draws from the prior on the real line, (draw, coordinate)."""
+    at, priors = parameters.slices, parameters.priors
+    theta = rng.standard_normal((draws, parameters.size))
+    theta[:, at["baseline"]] *= priors.baseline_sd
+    gammas = np.log(rng.standard_gamma(priors.goal_share + 1, (draws, parameters.n_shares)))
+    gammas += np.log(rng.random(gammas.shape)) / priors.goal_share  # log Gamma(α) without underflow at small α
+    theta[:, at["share"]] = (gammas - gammas.mean(axis=1, keepdims=True))[:, :-1]
+    if parameters.weighted:
+        (a, b), (shape, rate) = priors.weight_mean, priors.weight_concentration
+        theta[:, at["mean"]] = logit(np.clip(rng.beta(a, b, (draws, 1)), 1e-12, 1 - 1e-12))
+        theta[:, at["conc"]] = np.log(rng.gamma(shape, 1 / rate, (draws, 1)))
+    return theta

@@ -1,0 +1,136 @@
+"""Posterior of the hidden states: how many agents of each group hold each goal, with what weights.
+
+Given the parameters, agents are independent, and a score of these n agents depends on them through the totals of
+their group only: the number of agents with each goal, the sum of √w and the sum of w. In groups of up to 2,000 agents
+every agent's state is drawn. In larger ones the totals are drawn from the normal distribution with their exact mean
+and covariance.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .density import AreaDensity, chunks, evaluate_rows
+from .marginal import Evaluation, feature_means, state_probabilities, state_totals
+
+Array = NDArray[np.float64]
+
+EXACT_AGENTS = 2_000
+"""In groups of up to this many agents every state is drawn; above, totals are normal (tests measure the difference)."""
+_MOST_EXACT = 20_000  # agents whose states are drawn in all; the smallest groups come first
+
+
+@dataclass(frozen=True, eq=False)
+class StateDraws:
+    """Posterior draws of the totals of states, and posterior means per row.
+
+    Parameters
+    ----------
+    count, root, weight
+        Number of agents, sum of √w and sum of w by goal (``no goal`` last), (draw, prior, share).
+    row_goal
+        Posterior probability of each goal for an agent of each row, (row, share).
+    row_weight
+        Posterior mean weight of an agent of each row, (row,).
+    """
+
+    count: Array
+    root: Array
+    weight: Array
+    row_goal: Array
+    row_weight: Array
+
+
+def draw_states(density: AreaDensity, theta: Array, rng: np.random.Generator) -> StateDraws:
+    """Return draws of the state totals, one for each parameter vector.
+
+    Parameters
+    ----------
+    density
+        Density of the area.
+    theta
+        Parameter vectors, (draw, coordinate).
+    rng
+        Source of the draws.
+    """
+    rows, states = density.rows, density.states
+    goal = states.is_goal
+    features = np.hstack([goal, goal * np.sqrt(states.weight)[:, None], goal * states.weight[:, None]])
+    k, draws = states.n_shares, len(theta)
+    exact = _drawn_one_by_one(density)
+    some_rows = exact[rows.group]
+    totals = np.empty((draws, rows.n_priors, 3 * k))
+    means = np.zeros((rows.n_rows, 3 * k))
+    for part in chunks(density, draws, per_draw=int(some_rows.sum()) * states.n_states + rows.n_rows * 3 * k):
+        _, _, parts = evaluate_rows(density, theta[part])
+        if not exact.all():
+            row_means = feature_means(rows, parts, features)
+            totals[part] = _draw_totals(density, parts, row_means, features, rng)
+            means += row_means.sum(axis=0)
+        if exact.any():
+            probability = state_probabilities(rows, parts, some_rows)
+            drawn = _draw_every_agent(density, probability, some_rows, rng)
+            totals[part][:, exact] = drawn[:, exact] @ features
+            if exact.all():
+                means += (probability @ features).sum(axis=0)
+    means /= draws
+    count, root, weight = np.split(totals, 3, axis=2)
+    return StateDraws(count, root, weight, means[:, :k], means[:, 2 * k :].sum(axis=1))
+
+
+def _drawn_one_by_one(density: AreaDensity) -> NDArray[np.bool_]:
+    """Return the priors (groups) whose agents' states are drawn one by one, (prior,)."""
+    rows = density.rows
+    size = np.bincount(rows.group, rows.agents, rows.n_priors)
+    order = np.argsort(size, kind="stable")
+    chosen = np.zeros(rows.n_priors, dtype=bool)
+    chosen[order] = (size[order] <= EXACT_AGENTS) & (np.cumsum(size[order]) <= max(_MOST_EXACT, EXACT_AGENTS))
+    return chosen
+
+
+def _draw_every_agent(
+    density: AreaDensity, probability: Array, some_rows: NDArray[np.bool_], rng: np.random.Generator
+) -> Array:
+    """Return the number of agents of some rows in each cell, (draw, prior, state), each state drawn from its row."""
+    rows, n_states = density.rows, density.states.n_states
+    # The cumulative probabilities of all rows, one after the other, are one increasing sequence.
+    edges = np.cumsum(probability, axis=2)
+    edges /= edges[:, :, -1:]
+    edges += np.arange(probability.shape[1])[:, None]
+    row = np.repeat(np.arange(probability.shape[1]), rows.agents[some_rows])
+    group = rows.group[some_rows]
+    cells = np.empty((len(probability), rows.n_priors, n_states))
+    for d, edge in enumerate(edges):
+        at = np.searchsorted(edge.ravel(), row + rng.random(len(row)), side="right")
+        state = np.minimum(at - row * n_states, n_states - 1)
+        flat = np.bincount(group[row] * n_states + state, minlength=rows.n_priors * n_states)
+        cells[d] = flat.reshape(rows.n_priors, n_states)
+    return cells
+
+
+def _draw_totals(
+    density: AreaDensity, parts: Evaluation, row_means: Array, features: Array, rng: np.random.Generator
+) -> Array:
+    """Return normal draws of the totals of features per prior, (draw, prior, feature), kept in their ranges."""
+    rows = density.rows
+    agents = rows.agents.astype(float)
+    expected = state_totals(rows, parts, agents)  # (draw, prior, state)
+    mean = expected @ features
+    square = np.einsum("dhs,sf,sg->dhfg", expected, features, features, optimize=True)
+    for h in range(rows.n_priors):
+        mine = row_means[:, rows.group == h]
+        square[:, h] -= np.matmul((mine * agents[rows.group == h, None]).swapaxes(1, 2), mine)
+    eigenvalue, vector = np.linalg.eigh(square)
+    noise = rng.standard_normal(mean.shape) * np.sqrt(np.maximum(eigenvalue, 0))
+    totals = mean + np.matmul(vector, noise[..., None])[..., 0]
+    k = features.shape[1] // 3
+    size = np.bincount(rows.group, agents, rows.n_priors)[:, None]
+    count = np.maximum(totals[..., :k], 0)
+    count *= size / np.maximum(count.sum(axis=2, keepdims=True), 1e-300)
+    root = np.clip(totals[..., k : 2 * k], 0, count)
+    weight = np.clip(totals[..., 2 * k :], 0, root)
+    root[..., density.states.n_goals :] = weight[..., density.states.n_goals :] = 0
+    return np.concatenate([count, root, weight], axis=2)

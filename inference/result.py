@@ -1,0 +1,394 @@
+"""The result of a fit as one labelled tree that ArviZ reads, and back from a tree to choices and densities."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from ..datasets.choices import Choices, Finding
+from ..datasets.patterns import area_choices
+from ..datasets.study import Priors, Study
+from ..forward_model.aggregation import mean_over_areas, relative_over_areas
+from .alternatives import Structure
+from .area_fit import AreaFit
+from .area_scores import ESTIMANDS, AreaScores, population_scores
+from .checks import Check, sentences, to_dataset, worst
+from .density import AreaDensity, row_log_likelihood, with_nodes
+from .importance import effective_draws
+from .model import area_densities, flat_coords
+from .notes import notes_of
+from .observed import ObservedConflict
+from .parameters import constrain
+from .structure_checks import interval
+
+Array = NDArray[np.float64]
+
+SCHEMA = 1
+"""Version of the layout of the tree."""
+LOG_LIKELIHOOD_NUMBERS = 20_000_000
+"""Most draws × agents for which the log likelihood is stored; above, it is computed again when asked for."""
+_SCORES = ("contention", "misalignment", "relative_misalignment")
+
+
+@dataclass(frozen=True, eq=False)
+class FitParts:
+    """What :func:`build_tree` puts together; one entry per area in every list."""
+
+    choices: Choices
+    priors: Priors
+    seed: int
+    fits: Sequence[AreaFit]
+    scores: Sequence[AreaScores]
+    observed: tuple[ObservedConflict, ObservedConflict]
+    structures: Sequence[tuple[list[Structure], Structure | None]]
+    checks: Sequence[Check]
+    group_shares: Array
+    shares_given: bool
+
+
+def build_tree(parts: FitParts) -> xr.DataTree:
+    """Return the result tree of a fit."""
+    chains, draws = _common_shape(parts.fits)
+    groups = {
+        "posterior": _posterior(parts.fits, chains, draws),
+        "unconstrained_posterior": _unconstrained(parts.fits, chains, draws),
+        "sample_stats": _sample_stats(parts.fits, chains, draws),
+        "log_likelihood": _log_likelihood(parts.fits, parts.choices, chains, draws),
+        "observed_data": _observed_data(parts.choices),
+        "constant_data": _constant_data(parts.choices, parts.fits),
+        "scores": _scores(parts, chains),
+        "agents": _agents(parts),
+        "alternatives": _alternatives(parts),
+        "checks": to_dataset(parts.checks),
+    }
+    tree = xr.DataTree.from_dict({name: data for name, data in groups.items() if data is not None})
+    state = worst(check.state for check in parts.checks)
+    attributes: dict[str, Any] = {
+        "schema": SCHEMA,
+        "study": parts.choices.study.to_dict(),
+        "priors": parts.priors.model_dump(mode="json"),
+        "data_hash": parts.choices.data_hash,
+        "source": parts.choices.source,
+        "seed": parts.seed,
+        "n_agents": parts.choices.n_agents,
+        "versions": {
+            name: version(name) for name in ("dissensus", "numpy", "scipy", "xarray", "arviz-stats", "nutpie")
+        },
+        "method": {fit.density.area.name: fit.method for fit in parts.fits},
+        "diagnostics": {fit.density.area.name: _diagnostics(fit) for fit in parts.fits},
+        "group_shares": parts.group_shares.tolist(),
+        "interval": {"prob": 0.9, "kind": "eti"},
+        "state": state,
+        "reasons": sentences(c for c in parts.checks if c.state in {"caution", "refused"}),
+        "notes": sentences(c for c in parts.checks if c.state == "note") + notes_of(parts),
+    }
+    tree.attrs = {key: json.dumps(value) for key, value in attributes.items()}
+    return tree
+
+
+def attribute(fit: xr.DataTree, name: str) -> Any:
+    """Return an attribute of a result, decoded from its JSON text."""
+    return json.loads(fit.attrs[name])
+
+
+def _common_shape(fits: Sequence[AreaFit]) -> tuple[int, int]:
+    """Return chains and draws: four chains when every area was sampled by NUTS, else one."""
+    total = fits[0].theta.shape[0] * fits[0].theta.shape[1]
+    chains = fits[0].theta.shape[0] if len({fit.theta.shape[0] for fit in fits}) == 1 else 1
+    return chains, total // chains
+
+
+def _diagnostics(fit: AreaFit) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "method": fit.method,
+        "nodes": len(fit.density.states.node),
+        "parameters": fit.density.size,
+        "modes": len(fit.modes),
+        "effective": fit.effective,
+    }
+    if fit.importance is not None:
+        shown |= {
+            "khat": fit.importance.khat,
+            "importance_effective": fit.importance.effective,
+            "rounds": fit.importance.rounds,
+        }
+        at_proposal = population_scores(fit.density, fit.importance.theta).overall
+        if fit.method == "importance":
+            shown["effective_scores"] = {
+                name: effective_draws(fit.importance, getattr(at_proposal, name))
+                for name in (_SCORES if fit.density.states.weighted else _SCORES[:1])
+            }
+    if fit.rhat is not None:
+        shown |= {"r_hat": fit.rhat, "ess": fit.ess}
+    return {key: (None if isinstance(v, float) and not np.isfinite(v) else v) for key, v in shown.items()}
+
+
+def _posterior(fits: Sequence[AreaFit], chains: int, draws: int) -> xr.Dataset:
+    densities = tuple(fit.density for fit in fits)
+    coords: dict[str, Any] = dict(flat_coords(densities))
+    pieces: dict[str, list[Array]] = {}
+    for fit in fits:
+        density, layout = fit.density, fit.density.parameters
+        values = constrain(layout, fit.flat, density.n_options)
+        deviating, n = layout.n_deviating, len(fit.flat)
+        blank = np.full((n, 1), np.nan)
+        logits = values.baseline_logits
+        baseline = np.exp(logits) / (np.exp(logits) @ density.table.same_item)
+        mean = blank if values.mean is None else values.mean[:, None]
+        kappa = blank if values.concentration is None else values.concentration[:, None]
+        pieces.setdefault("goal_share", []).append(values.share)
+        pieces.setdefault("weight_mean", []).append(mean)
+        pieces.setdefault("weight_concentration", []).append(kappa)
+        pieces.setdefault("baseline", []).append(baseline)
+        if deviating:
+            own = np.exp(values.prior_log_share[:, :deviating])
+            pieces.setdefault("group_goal_share", []).append(own)
+            weight = np.full((n, deviating), np.nan) if values.prior_mean is None else values.prior_mean[:, :deviating]
+            pieces.setdefault("group_weight_mean", []).append(weight[:, :, None])
+    dims = {
+        "goal_share": ("goal",),
+        "weight_mean": ("area",),
+        "weight_concentration": ("area",),
+        "baseline": ("option",),
+        "group_goal_share": ("group", "goal"),
+        "group_weight_mean": ("group", "area"),
+    }
+    data = {}
+    for name, arrays in pieces.items():
+        joined = np.concatenate(arrays, axis=-1)
+        if name.endswith(("weight_mean", "weight_concentration")) and np.isnan(joined).all():
+            continue
+        data[name] = (("chain", "draw", *dims[name]), joined.reshape(chains, draws, *joined.shape[1:]))
+    coords |= {
+        "chain": np.arange(chains),
+        "draw": np.arange(draws),
+        "goal_area": ("goal", _repeat(densities, lambda d: d.states.n_shares)),
+        "option_area": ("option", _repeat(densities, lambda d: d.n_options)),
+        "item_area": ("item", _repeat(densities, lambda d: len(d.area.items))),
+    }
+    coords.pop("item"), coords.pop("item_area")
+    return xr.Dataset(data, coords=coords)
+
+
+def _repeat(densities: Sequence[AreaDensity], number: Any) -> list[str]:
+    return [density.area.name for density in densities for _ in range(number(density))]
+
+
+def _unconstrained(fits: Sequence[AreaFit], chains: int, draws: int) -> xr.Dataset:
+    theta = np.concatenate([fit.flat for fit in fits], axis=1)
+    labels = [f"{fit.density.area.name}: {block}" for fit in fits for block in _block_names(fit.density)]
+    return xr.Dataset(
+        {"theta": (("chain", "draw", "coordinate"), theta.reshape(chains, draws, -1))},
+        coords={"coordinate": np.array(labels, dtype=object)},
+    )
+
+
+def _block_names(density: AreaDensity) -> list[str]:
+    return [f"{name}[{i}]" for name, part in density.parameters.slices.items() for i in range(part.stop - part.start)]
+
+
+def _sample_stats(fits: Sequence[AreaFit], chains: int, draws: int) -> xr.Dataset | None:
+    """Return, for areas sampled by NUTS, what the sampler said of the kept draws."""
+    if any(fit.nuts is None for fit in fits):
+        return None
+    names = [fit.density.area.name for fit in fits]
+    keep = [np.linspace(0, fit.nuts.theta.shape[1] - 1, draws).round().astype(int) for fit in fits if fit.nuts]
+    dims = ("chain", "draw", "area")
+    stats = {
+        name: (dims, np.stack([getattr(fit.nuts, name)[:, k] for fit, k in zip(fits, keep, strict=True)], axis=2))
+        for name in ("diverging", "energy")
+    }
+    return xr.Dataset(stats, coords={"area": names})
+
+
+def _log_likelihood(fits: Sequence[AreaFit], choices: Choices, chains: int, draws: int) -> xr.Dataset | None:
+    if chains * draws * choices.n_agents > LOG_LIKELIHOOD_NUMBERS:
+        return None
+    total = np.zeros((chains * draws, choices.n_agents), dtype=np.float32)
+    for fit in fits:
+        rows = row_log_likelihood(fit.density, fit.flat).astype(np.float32)
+        total += np.take(rows, fit.density.rows.row_of_agent, axis=1)
+    values = total.reshape(chains, draws, choices.n_agents)
+    return xr.Dataset({"answers": (("chain", "draw", "agent"), values)}, coords={"agent": choices.agents})
+
+
+def _observed_data(choices: Choices) -> xr.Dataset:
+    pattern = np.stack([area.pattern_of_agent for area in choices.areas], axis=1).astype(np.int32)
+    return xr.Dataset(
+        {"answers": (("agent", "area"), pattern, {"description": "row of pattern_<area number> in constant_data"})},
+        coords={"agent": choices.agents, "area": [area.name for area in choices.areas]},
+    )
+
+
+def _constant_data(choices: Choices, fits: Sequence[AreaFit]) -> xr.Dataset:
+    data: dict[str, Any] = {
+        f"pattern_{k}": ((f"pattern_{k}", f"option_{k}"), area.counts) for k, area in enumerate(choices.areas)
+    }
+    data["nodes"] = ("area", np.array([len(fit.density.states.node) for fit in fits]))
+    data["group_of_agent"] = ("agent", choices.group_of_agent.astype(np.int32))
+    if choices.survey_weight is not None:
+        data["survey_weight"] = ("agent", choices.survey_weight)
+    coords: dict[str, Any] = {"agent": choices.agents, "area": [area.name for area in choices.areas]}
+    if choices.groups:
+        coords["group"] = list(choices.groups)
+    findings = json.dumps([f.__dict__ for f in choices.findings])
+    return xr.Dataset(data, coords=coords, attrs={"findings": findings})
+
+
+def choices_of(fit: xr.DataTree) -> Choices:
+    """Return the choices that a result was fitted to."""
+    study = Study.from_dict(attribute(fit, "study"))
+    constant = fit["constant_data"].to_dataset()
+    pattern = fit["observed_data"]["answers"].values
+    areas = tuple(
+        area_choices(area, constant[f"pattern_{k}"].values.astype(np.int64), pattern[:, k].astype(np.int64))
+        for k, area in enumerate(study.areas)
+    )
+    weight = constant["survey_weight"].values if "survey_weight" in constant else None
+    return Choices(
+        study=study,
+        agents=constant["agent"].values.astype(object),
+        groups=tuple(str(g) for g in constant["group"].values) if "group" in constant else (),
+        group_of_agent=constant["group_of_agent"].values.astype(np.int64),
+        survey_weight=weight,
+        areas=areas,
+        findings=tuple(Finding(**f) for f in json.loads(constant.attrs["findings"])),
+        source=attribute(fit, "source"),
+        data_hash=attribute(fit, "data_hash"),
+    )
+
+
+def densities_of(fit: xr.DataTree, choices: Choices) -> tuple[AreaDensity, ...]:
+    """Return the densities a result was fitted with, with its quadrature nodes."""
+    nodes = fit["constant_data"]["nodes"].values
+    densities = area_densities(choices, Priors(**attribute(fit, "priors")))
+    return tuple(
+        with_nodes(density, int(n)) if density.states.weighted else density
+        for density, n in zip(densities, nodes, strict=True)
+    )
+
+
+def thetas_of(fit: xr.DataTree, densities: Sequence[AreaDensity]) -> tuple[Array, ...]:
+    """Return the parameter vectors of each area, (draw, coordinate)."""
+    theta = fit["unconstrained_posterior"]["theta"].values
+    flat = theta.reshape(-1, theta.shape[-1])
+    edges = np.cumsum([density.size for density in densities])[:-1]
+    return tuple(np.split(flat, edges, axis=1))
+
+
+def _scores(parts: FitParts, chains: int) -> xr.Dataset:
+    """Return draws of all scores: per area and overall, for both estimands, and by groups when there are any."""
+    weighted = [fit.density.states.weighted for fit in parts.fits]
+    a = np.array([fit.density.area.area_weight for fit in parts.fits])
+    data: dict[str, Any] = {}
+
+    def stack(level: str, field: str) -> Array:
+        """(estimand, draw, ..., area); NaN where an area has no weights."""
+        return np.stack(
+            [
+                np.stack([_field(s, e, level, field, w) for s, w in zip(parts.scores, weighted, strict=True)], -1)
+                for e in ESTIMANDS
+            ]
+        )
+
+    n_groups = len(parts.choices.groups)
+    for level, prefix, dims in (("overall", "", ()), ("groups", "group_", ("group", "group_other"))):
+        if level == "groups" and n_groups == 0:
+            continue
+        values = {field: stack(level, field) for field in (*_SCORES, "pair_weight")}
+        if level == "groups":
+            values = {f: v[:, :, :n_groups, :n_groups] if v.shape[2] > 1 else v for f, v in values.items()}
+        overall = {field: mean_over_areas(values[field], a) for field in _SCORES[:2]}
+        overall["relative_misalignment"] = relative_over_areas(values["misalignment"], values["pair_weight"], a)
+        for field in _SCORES:
+            data[prefix + field] = _chained(np.moveaxis(values[field], -1, 2), chains, ("area", *dims))
+            data["overall_" + prefix + field] = _chained(overall[field], chains, dims)
+    data |= _observed_scores(parts, a, chains)
+    coords: dict[str, Any] = {
+        "estimand": list(ESTIMANDS),
+        "area": [fit.density.area.name for fit in parts.fits],
+        "chain": np.arange(chains),
+    }
+    if n_groups:
+        coords |= {"group": list(parts.choices.groups), "group_other": list(parts.choices.groups)}
+    data_set = xr.Dataset(data, coords=coords)
+    return data_set.assign_coords(draw=np.arange(data_set.sizes["draw"]))
+
+
+def _field(scores: AreaScores, estimand: str, level: str, field: str, weighted: bool) -> Array:
+    values = np.asarray(getattr(getattr(getattr(scores, estimand), level), field))
+    return values if weighted or field == "contention" else np.full_like(values, np.nan)
+
+
+def _chained(values: Array, chains: int, dims: tuple[str, ...]) -> tuple[tuple[str, ...], Array]:
+    """Turn (estimand, draw, ...) into (chain, draw, estimand, ...)."""
+    moved = np.moveaxis(values, 0, 1)
+    return ("chain", "draw", "estimand", *dims), moved.reshape(chains, -1, *moved.shape[1:])
+
+
+def _observed_scores(parts: FitParts, a: Array, chains: int) -> dict[str, Any]:
+    """Return observed conflict; its draws are bootstrap replicates over agents."""
+    n_groups = len(parts.choices.groups)
+    area = np.stack([observed.replicates for observed in parts.observed])
+    data: dict[str, Any] = {
+        "observed_conflict": _chained(area, chains, ("area",)),
+        "overall_observed_conflict": _chained(mean_over_areas(area, a), chains, ()),
+        "observed_conflict_estimate": (("estimand", "area"), np.stack([o.estimate for o in parts.observed])),
+    }
+    if n_groups:
+        by_group = np.stack([observed.group_replicates for observed in parts.observed])
+        estimate = np.stack([observed.group_estimate for observed in parts.observed])
+        dims = ("area", "group", "group_other")
+        data["group_observed_conflict"] = _chained(by_group, chains, dims)
+        overall = mean_over_areas(np.moveaxis(by_group, 2, -1), a)
+        data["overall_group_observed_conflict"] = _chained(overall, chains, dims[1:])
+        data["group_observed_conflict_estimate"] = (("estimand", *dims), estimate)
+    return data
+
+
+def _agents(parts: FitParts) -> xr.Dataset:
+    """Return goal probabilities and mean weights of every agent, without draws."""
+    densities = [fit.density for fit in parts.fits]
+    goal, weight = [], []
+    for density, scores in zip(densities, parts.scores, strict=True):
+        of_agent = density.rows.row_of_agent
+        goal.append(scores.states.row_goal.astype(np.float32)[of_agent])
+        mean = scores.states.row_weight.astype(np.float32)
+        weight.append((mean if density.states.weighted else np.full_like(mean, np.nan))[of_agent])
+    coords = flat_coords(tuple(densities))
+    return xr.Dataset(
+        {
+            "goal_probability": (("agent", "goal"), np.concatenate(goal, axis=1)),
+            "weight": (("agent", "area"), np.stack(weight, axis=1), {"meaning": "consistency of choices"}),
+        },
+        coords={"agent": parts.choices.agents, "goal": coords["goal"], "area": coords["area"]},
+    )
+
+
+def _alternatives(parts: FitParts) -> xr.Dataset:
+    """Return scores and ELPD of the structural alternatives and of the null model of every area."""
+    names = [s.name for s in parts.structures[0][0]]
+    shape = (len(parts.fits), len(names) + 1)
+    data = {key: np.full(shape, np.nan) for key in ("elpd", "log_density", "khat")}
+    scores = {f"{s}_{part}": np.full(shape, np.nan) for s in _SCORES for part in ("mean", "lower", "upper")}
+    for k, (structures, null) in enumerate(parts.structures):
+        for j, structure in enumerate([*structures, *([null] if null else [])]):
+            data["elpd"][k, j], data["log_density"][k, j] = structure.elpd, structure.log_density
+            data["khat"][k, j] = structure.khat
+            if structure.scores is None:
+                continue
+            for s in _SCORES if parts.fits[k].density.states.weighted else _SCORES[:1]:
+                values = getattr(structure.scores.sample.overall, s)
+                scores[f"{s}_mean"][k, j] = values.mean()
+                scores[f"{s}_lower"][k, j], scores[f"{s}_upper"][k, j] = interval(values)
+    return xr.Dataset(
+        {key: (("area", "structure"), values) for key, values in (data | scores).items()},
+        coords={"area": [fit.density.area.name for fit in parts.fits], "structure": [*names, "null"]},
+    )

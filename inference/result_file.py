@@ -1,0 +1,246 @@
+"""Results on disk: netCDF that ArviZ opens, written whole or not at all, and checked before it is read.
+
+After the HDF5 bytes stands one line of text with their SHA-256; netCDF readers do not look at it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import json
+import os
+import re
+import secrets
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from ..errors import Fault, InputError, shown
+from .checks import STATES
+from .result import SCHEMA
+
+_MAGIC = b"\x89HDF\r\n\x1a\n"
+_TRAILER = re.compile(rb"\n#dissensus sha256 ([0-9a-f]{64})\n\Z")
+_TRAILER_LENGTH = 84
+_CHARACTERS = 200_000_000
+"""Up to this size a variable of texts is stored as fixed-width characters, which is faster than as strings."""
+_GROUPS = ("posterior", "unconstrained_posterior", "observed_data", "constant_data", "scores", "agents", "alternatives")
+_ATTRIBUTES = ("study", "priors", "data_hash", "source", "seed", "n_agents", "versions", "method", "diagnostics")
+
+
+def save(fit: xr.DataTree, path: str | os.PathLike[str], *, force: bool = False) -> None:
+    """Write a result as netCDF, whole or not at all.
+
+    The file is written under another name beside ``path``, read back, compared with ``fit``, and only then given its
+    name: whatever interrupts it, a result that was there stays. ``az.from_netcdf`` opens it.
+
+    Parameters
+    ----------
+    fit
+        A result of :func:`fit`.
+    path
+        The file to write.
+    force
+        Replace a file that exists.
+
+    Raises
+    ------
+    InputError
+        If the file exists and ``force`` is False, or cannot be written.
+    """
+    target = check_target(path, force=force)
+    partial = target.with_name(f".dissensus-{secrets.token_hex(8)}.partial")
+    try:
+        data = fit.to_netcdf(engine="h5netcdf", encoding=_encoding(fit))
+        digest = hashlib.sha256(data).hexdigest()
+        # an ordinary file of the user's umask; O_EXCL never follows a link laid there
+        with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, 0o666), "wb") as file:
+            file.write(data)
+            file.write(f"\n#dissensus sha256 {digest}\n".encode())
+            file.flush()
+            os.fsync(file.fileno())
+        del data
+        if not fit.identical(_parsed(_checked_bytes(partial), partial)):
+            message = "The result reads back differently from what was written."
+            raise InputError(_fault("not-faithful", path, message, "Check the disk and the labels of the agents."))
+        _rename(partial, target, path, force=force)
+    except OSError as error:
+        message = f"The result cannot be written: {error.strerror or shown(error)}."
+        raise InputError(_fault("not-writable", path, message, "Check free space and permissions.")) from None
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def check_target(path: str | os.PathLike[str], *, force: bool = False) -> Path:
+    """Return where a result would be written, links resolved, or refuse before any work is done.
+
+    Parameters
+    ----------
+    path, force
+        As for :func:`save`.
+
+    Raises
+    ------
+    InputError
+        If nothing can be written there, or a file exists and ``force`` is False.
+    """
+    if "://" in str(path):
+        message = "A result is written to disk, never to an address."
+        raise InputError(_fault("url", path, message, "Give the path of a file."))
+    try:
+        target = Path(os.path.realpath(path))
+        mode = target.stat().st_mode if target.exists() else None
+        folder = target.parent.is_dir()
+    except (OSError, ValueError) as error:  # ValueError: a NUL character in the path
+        message = f"The result cannot be written: {shown(error)}."
+        raise InputError(_fault("not-writable", path, message, "Give another path.")) from None
+    if not folder:
+        message = f"There is no folder {shown(target.parent)}."
+        raise InputError(_fault("no-folder", path, message, "Make it, or give another path."))
+    if mode is not None and not stat.S_ISREG(mode):
+        what = "a folder" if stat.S_ISDIR(mode) else "not an ordinary file"
+        raise InputError(_fault("not-a-file", path, f"The result path is {what}.", "Give the path of a file."))
+    if mode is not None and not force:
+        remedy = "Give another path, or --force (force=True) to replace it."
+        raise InputError(_fault("exists", path, "The file exists.", remedy))
+    if not os.access(target.parent, os.W_OK | os.X_OK):
+        message = f"The folder {shown(target.parent)} cannot be written to."
+        raise InputError(_fault("not-writable", path, message, "Check its permissions, or give another path."))
+    return target
+
+
+def load(path: str | os.PathLike[str]) -> xr.DataTree:
+    """Read a result written by :func:`save` into memory; its checksum is verified before it is parsed.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Returns
+    -------
+    xarray.DataTree
+        The result as :func:`fit` returned it. The file is closed.
+
+    Raises
+    ------
+    InputError
+        If it is not a whole, unchanged result of this layout.
+    """
+    return _parsed(_checked_bytes(path), path)
+
+
+_BINARY = getattr(os, "O_BINARY", 0)
+
+
+def _fault(code: str, path: str | os.PathLike[str], message: str, remedy: str) -> Fault:
+    return Fault(code=code, message=message, remedy=remedy, file=str(path))
+
+
+def _encoding(fit: xr.DataTree) -> dict[str, dict[str, Any]]:
+    """Return the encoding of every group: texts as characters, unless one long text would widen too many others."""
+    encoding: dict[str, dict[str, Any]] = {}
+    for node in fit.subtree:
+        for name, variable in node.to_dataset(inherit=False).variables.items():
+            if variable.dtype.kind not in "OU":
+                continue
+            longest = max(map(len, variable.values.ravel().tolist()), default=0)
+            if longest * variable.size <= _CHARACTERS:
+                encoding.setdefault(node.path, {})[str(name)] = {"dtype": "S1"}
+    return encoding
+
+
+def _rename(partial: Path, target: Path, path: str | os.PathLike[str], *, force: bool) -> None:
+    if force:
+        os.replace(partial, target)
+    else:
+        try:
+            os.link(partial, target)  # unlike replace, never onto a file that has appeared since
+        except FileExistsError:
+            check_target(path)
+        except OSError:  # a file system without links
+            check_target(path)
+            os.replace(partial, target)
+    with contextlib.suppress(OSError):  # some systems do not open folders
+        folder = os.open(target.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def _checked_bytes(path: str | os.PathLike[str]) -> bytes:
+    """Return the HDF5 bytes of a result, verified; what is parsed later is what was verified."""
+
+    def refuse(code: str, message: str, remedy: str) -> InputError:
+        return InputError(_fault(code, path, message, remedy))
+
+    remedy = "Give a file written by dissensus fit."
+    if "://" in str(path):
+        raise refuse("url", "A result is read from disk, never from an address.", "Download it first.")
+    try:
+        mode = os.stat(path).st_mode
+        if not stat.S_ISREG(mode):
+            what = "a folder" if stat.S_ISDIR(mode) else "not an ordinary file"
+            raise refuse("not-a-file", f"The result path is {what}.", remedy)
+        with open(path, "rb") as file:
+            if file.read(len(_MAGIC)) != _MAGIC:
+                raise refuse("not-a-result", "The file is not a result.", remedy)
+            length = file.seek(0, os.SEEK_END) - _TRAILER_LENGTH
+            file.seek(max(length, 0))
+            trailer = _TRAILER.search(file.read())
+            if trailer is None:
+                message = "The file does not end with its checksum: it was cut short, changed, or is not a result."
+                raise refuse("no-checksum", message, "Restore it from a copy, or fit again.")
+            file.seek(0)
+            data = file.read(length)
+    except InputError:
+        raise
+    except FileNotFoundError:
+        raise refuse("no-file", "There is no such result file.", "Check the path.") from None
+    except (OSError, ValueError) as error:
+        message = f"The result cannot be read: {shown(error)}."
+        raise refuse("unreadable", message, "Check its permissions.") from None
+    if hashlib.sha256(data).hexdigest().encode() != trailer[1]:
+        message = "The file has changed since it was written: its checksum does not match."
+        raise refuse("checksum", message, "Restore it from a copy, or fit again.")
+    return data
+
+
+def _parsed(data: bytes, path: str | os.PathLike[str]) -> xr.DataTree:
+    def refuse(code: str, message: str, remedy: str) -> InputError:
+        return InputError(_fault(code, path, message, remedy))
+
+    remedy = "Give a file written by dissensus fit."
+    try:
+        with _opened(data) as stored:
+            attributes = {str(key): json.loads(text) for key, text in stored.attrs.items()}
+            schema = attributes["schema"]
+            nodes = dict(stored.subtree_with_keys) if schema == SCHEMA else {}
+            groups = {key: node.to_dataset(inherit=False).load().drop_encoding() for key, node in nodes.items()}
+    except Exception as error:  # whatever the libraries below make of a foreign file
+        message = f"The file is not a result: {shown(error)}."
+        raise refuse("not-a-result", message, remedy) from None
+    if schema != SCHEMA:
+        versions = attributes.get("versions")
+        writer = shown(versions.get("dissensus")) if isinstance(versions, dict) else "unknown"
+        message = (
+            f"The result has layout {shown(schema)[:20]} of dissensus {writer}; this version reads layout {SCHEMA}."
+        )
+        raise refuse("schema", message, "Read it with that version, or fit again.")
+    absent = [name for name in (*_GROUPS, "checks") if name not in groups]
+    absent += [name for name in (*_ATTRIBUTES, "interval", "reasons", "notes") if name not in attributes]
+    if absent or attributes.get("state") not in STATES:
+        message = f"The file is not a result: it has no {absent[0] if absent else 'state'}."
+        raise refuse("not-a-result", message, remedy)
+    return xr.DataTree.from_dict(groups)
+
+
+@contextlib.contextmanager
+def _opened(data: bytes) -> Iterator[xr.DataTree]:
+    with io.BytesIO(data) as file, xr.open_datatree(file, engine="h5netcdf") as stored:
+        yield stored

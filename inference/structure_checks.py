@@ -1,0 +1,101 @@
+"""Does the score depend on the model, and is there any sign of goals? Checks over the structural alternatives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .alternatives import Structure, elpd_difference
+from .checks import Check
+from .density import AreaDensity
+from .sensitivity import SCORES
+
+Array = NDArray[np.float64]
+
+BETTER = 4.0
+"""ELPD difference beyond which one structure predicts better than another."""
+NOTICEABLE = 0.02
+"""Difference between scores below which disjoint intervals are a note."""
+_PROB = 0.9
+
+
+def interval(values: Array) -> tuple[float, float]:
+    """Return the equal-tailed 90 % interval of draws; NaN when some draw is not a finite number."""
+    if not np.isfinite(values).all():
+        return float("nan"), float("nan")
+    low, high = np.quantile(values, [(1 - _PROB) / 2, (1 + _PROB) / 2])
+    return float(low), float(high)
+
+
+def structure_checks(density: AreaDensity, structures: Sequence[Structure], null: Structure | None) -> list[Check]:
+    """Return the cautions that follow from the alternatives of an area.
+
+    Parameters
+    ----------
+    density
+        Density of the area as the study has it.
+    structures
+        Its four structures, the study's own among them.
+    null
+        The null model; None where it cannot be told from goals (one answer per agent).
+    """
+    area = density.area
+    own = next(s for s in structures if (s.rule, s.no_goal) == (area.rule, area.no_goal))
+    # With one answer per agent nothing tells the structures apart; that is a caution of its own.
+    checks = [_depends(density, own, structures)] if density.states.weighted else []
+    if null is not None:
+        checks.append(_null(density, own, null))
+    if area.no_goal and area.rule == "follow":
+        text = "Under follow, no goal differs from a weight near 0 by the shape of the Beta prior only."
+        checks.append(Check("no-goal", "caution", area.name, text))
+    return checks
+
+
+def _depends(density: AreaDensity, own: Structure, structures: Sequence[Structure]) -> Check:
+    name = density.area.name
+    failed = [s.name for s in structures if not np.isfinite(s.elpd)]
+    if failed:
+        text = f"The alternatives {', '.join(failed)} could not be fitted, so dependence on the model is unknown."
+        return Check("depends-on-model", "caution", name, text)
+    best = max(structures, key=lambda s: s.elpd)
+    lead = best.elpd - own.elpd
+    if lead > BETTER:
+        text = f"The score depends on the model: '{best.name}' predicts better than '{own.name}' (ELPD +{lead:.1f})."
+        return Check("depends-on-model", "caution", name, text, lead, BETTER)
+    comparable = [s for s in structures if best.elpd - s.elpd <= BETTER]
+    found: list[Check] = []
+    for score in SCORES:
+        bounds = {s.name: interval(getattr(s.scores.sample.overall, score)) for s in comparable if s.scores}
+        lowest_top = min(bounds, key=lambda key: bounds[key][1])
+        highest_bottom = max(bounds, key=lambda key: bounds[key][0])
+        if bounds[highest_bottom][0] > bounds[lowest_top][1]:
+            means = [float(np.mean(getattr(s.scores.sample.overall, score))) for s in comparable if s.scores]
+            # With very many agents intervals come apart over differences that change nothing for a reader.
+            small = max(means) - min(means) < NOTICEABLE
+            text = (
+                f"The score depends on the model: {score.replace('_', ' ')} is {_show(bounds[lowest_top])} under "
+                f"'{lowest_top}', {_show(bounds[highest_bottom])} under '{highest_bottom}', and both predict as well"
+                f"{', a difference too small to matter' if small else ''}."
+            )
+            found.append(Check("depends-on-model", "note" if small else "caution", name, text, lead, BETTER))
+    if found:
+        return max(found, key=lambda check: check.state == "caution")
+    return Check("depends-on-model", "ok", name, "", lead, BETTER)
+
+
+def _show(bounds: tuple[float, float]) -> str:
+    return f"{bounds[0]:.2f} to {bounds[1]:.2f}"
+
+
+def _null(density: AreaDensity, own: Structure, null: Structure) -> Check:
+    gain, se = elpd_difference(density, own.row_elpd, null.row_elpd)
+    if np.isfinite(gain) and gain > 2 * se:
+        return Check("null-model", "ok", density.area.name, "", gain, 2 * se)
+    text = (
+        f"No sign of goals: the model predicts answers no better than the baseline alone (ELPD {gain:+.1f} ± {se:.1f}),"
+        " so contention among goals is not reported."
+    )
+    lost = ("contention", "relative_misalignment")
+    return Check("null-model", "caution", density.area.name, text, gain, 2 * se, lost, blank=True)

@@ -1,0 +1,221 @@
+"""The published rows of a result: every score with its interval, its state and the reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from .area_scores import ESTIMANDS
+from .checks import Check, from_dataset, sentences, worst
+from .notes import no_weight_reason
+from .result import SCHEMA, attribute
+from .scores import SCORE_NAMES
+from .structure_checks import interval
+
+COLUMNS = (
+    "score",
+    "estimand",
+    "area",
+    "group",
+    "group_other",
+    "mean",
+    "sd",
+    "lower",
+    "upper",
+    "mcse",
+    "state",
+    "reasons",
+)
+
+
+def summarize(fit: xr.DataTree, *, by: str | None = None, allow_unreliable: bool = False) -> pd.DataFrame:
+    """Return one row per score, estimand, area and pair of groups.
+
+    Parameters
+    ----------
+    fit
+        A result of :func:`fit` or :func:`load`.
+    by
+        ``"group"`` adds rows within each group (``group_other`` null) and between each pair of groups.
+    allow_unreliable
+        Give the numbers of a refused fit too, with state ``refused`` in every row.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``score``, ``estimand``, ``area`` (null: overall), ``group``, ``group_other``, ``mean``, ``sd``,
+        ``lower``, ``upper`` (equal-tailed 90 % interval), ``mcse`` (Monte Carlo standard error of the mean), ``state``
+        and ``reasons``. Undefined numbers are null with a reason. No row when the fit is refused.
+    """
+    if attribute(fit, "state") == "refused" and not allow_unreliable:
+        return pd.DataFrame(columns=list(COLUMNS))
+    checks = from_dataset(fit["checks"].to_dataset())
+    stored = fit["scores"].to_dataset().load()
+    effective = _effective(fit)
+    rows = [_row(stored, checks, effective, fit, cell) for cell in _cells(stored, by)]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def check(fit: xr.DataTree) -> pd.DataFrame:
+    """Return every stored check of a fit, one row each.
+
+    Parameters
+    ----------
+    fit
+        A result of :func:`fit` or :func:`load`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``name``, ``area`` (null: all areas), ``state`` (ok, note, caution, refused), ``value``, ``threshold``,
+        ``message``.
+    """
+    rows = [
+        {
+            "name": c.name,
+            "area": c.area,
+            "state": c.state,
+            "value": _plain(c.value),
+            "threshold": _plain(c.threshold),
+            "message": c.message,
+        }
+        for c in from_dataset(fit["checks"].to_dataset())
+    ]
+    return pd.DataFrame(rows, columns=["name", "area", "state", "value", "threshold", "message"])
+
+
+def to_json(fit: xr.DataTree, *, by: str | None = None, allow_unreliable: bool = False) -> dict[str, Any]:
+    """Return the object that ``--json`` prints: states, reasons, scores and structural alternatives.
+
+    Parameters
+    ----------
+    fit, by, allow_unreliable
+        As for :func:`summarize`.
+    """
+    frame = summarize(fit, by=by, allow_unreliable=allow_unreliable)
+    return {
+        "schema": SCHEMA,
+        "state": attribute(fit, "state"),
+        "reasons": attribute(fit, "reasons"),
+        "notes": attribute(fit, "notes"),
+        "method": attribute(fit, "method"),
+        "seed": attribute(fit, "seed"),
+        "n_agents": attribute(fit, "n_agents"),
+        "data_hash": attribute(fit, "data_hash"),
+        "version": attribute(fit, "versions")["dissensus"],
+        "interval": attribute(fit, "interval"),
+        "allow_unreliable": bool(allow_unreliable and attribute(fit, "state") == "refused"),
+        "scores": [{key: _plain(value) for key, value in row.items()} for row in frame.to_dict("records")],
+        "alternatives": _alternative_rows(fit),
+    }
+
+
+def _plain(value: Any) -> Any:
+    return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
+def _alternative_rows(fit: xr.DataTree) -> list[dict[str, Any]]:
+    table = fit["alternatives"].to_dataset()
+    rows = []
+    for area in table["area"].values:
+        for structure in table["structure"].values:
+            cell = table.sel(area=area, structure=structure)
+            values = {str(name): _plain(float(cell[name])) for name in table.data_vars}
+            if values["log_density"] is not None:
+                rows.append({"area": str(area), "structure": str(structure), **values})
+    return rows
+
+
+type _Cell = tuple[str, str, str | None, str | None, str | None]
+
+
+def _cells(stored: xr.Dataset, by: str | None) -> Iterator[_Cell]:
+    areas: list[str | None] = [str(a) for a in stored["area"].values]
+    groups = [str(g) for g in stored["group"].values] if by == "group" and "group" in stored.coords else []
+    pairs: list[tuple[str | None, str | None]] = [(None, None)]
+    pairs += [(a, None) for a in groups]
+    pairs += [(a, b) for i, a in enumerate(groups) for b in groups[i + 1 :]]
+    for group, other in pairs:
+        for estimand in ESTIMANDS:
+            for area in [*areas, None]:
+                for score in SCORE_NAMES:
+                    yield score, estimand, area, group, other
+
+
+def _row(
+    stored: xr.Dataset, checks: Sequence[Check], effective: dict[str, dict[str, float]], fit: xr.DataTree, cell: _Cell
+) -> dict[str, Any]:
+    score, estimand, area, group, other = cell
+    name = ("overall_" if area is None else "") + ("group_" if group is not None else "") + score
+    at: dict[str, str] = {"estimand": estimand}
+    if area is not None:
+        at["area"] = area
+    if group is not None:
+        at |= {"group": group, "group_other": other or group}
+    values = stored[name].sel(at).values
+    concerned = [
+        c
+        for c in checks
+        if c.state in {"caution", "refused"} and score in c.scores and (area is None or c.area in {None, area})
+    ]
+    reasons = sentences(concerned)
+    row: dict[str, Any] = dict(zip(COLUMNS, (*cell, None, None, None, None, None, "", []), strict=True))
+    missing = _undefined(stored, fit, cell, values)
+    blank = area is not None and any(c.blank for c in concerned)
+    if missing:
+        reasons = [*missing, *reasons]
+    elif not blank:
+        mean, sd = float(values.mean()), float(values.std())
+        lower, upper = interval(values.ravel())
+        row |= {"mean": mean, "sd": sd, "lower": lower, "upper": upper}
+        row["mcse"] = _mcse(values, effective, area, score)
+    return row | {"state": worst(c.state for c in concerned), "reasons": reasons}
+
+
+def _undefined(stored: xr.Dataset, fit: xr.DataTree, cell: _Cell, values: NDArray[np.float64]) -> list[str]:
+    """Return why a number does not exist; empty when it does."""
+    if np.isfinite(values).all():
+        return []
+    score, estimand, area, group, other = cell
+    weightless = [a for a, shown in _weightless(stored).items() if shown and area in {None, a}]
+    if score in {"misalignment", "relative_misalignment"} and weightless:
+        return [no_weight_reason(a) for a in weightless]
+    if group is not None and other is None and estimand == "sample" and _group_size(fit, group) < 2:
+        return [f"Group {group} has one agent, so it has no pairs."]
+    if score == "relative_misalignment":
+        return ["All weights are 0 in some draws, so relative misalignment is not defined."]
+    return ["There are too few pairs of answers to compare."]
+
+
+def _weightless(stored: xr.Dataset) -> dict[str, bool]:
+    unknown = np.isnan(stored["misalignment"]).all(("chain", "draw", "estimand"))
+    return {str(a): bool(unknown.sel(area=a)) for a in stored["area"].values}
+
+
+def _group_size(fit: xr.DataTree, group: str) -> int:
+    constant = fit["constant_data"].to_dataset()
+    position = [str(g) for g in constant["group"].values].index(group)
+    return int((constant["group_of_agent"].values == position).sum())
+
+
+def _effective(fit: xr.DataTree) -> dict[str, dict[str, float]]:
+    """Return the number of effective draws behind each score of each area."""
+    result = {}
+    for area, shown in attribute(fit, "diagnostics").items():
+        least = float(shown["effective"]) if shown["effective"] is not None else float("nan")
+        own = shown.get("effective_scores", {})
+        result[area] = {score: min(least, float(own.get(score, least))) for score in SCORE_NAMES}
+    return result
+
+
+def _mcse(values: NDArray[np.float64], effective: dict[str, dict[str, float]], area: str | None, score: str) -> float:
+    """Return the Monte Carlo standard error of a mean: of the importance weights or the chains, and of the thinning."""
+    if score == "observed_conflict":
+        return float(values.std() / np.sqrt(values.size))
+    least = min(shown[score] for name, shown in effective.items() if area in {None, name})
+    return float(values.std() * np.sqrt(1 / least + 1 / values.size)) if least > 0 else float("nan")
