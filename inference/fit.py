@@ -76,8 +76,13 @@ def fit(
     ------
     InputError
         If an option is out of range, or a prior setting is unknown.
+
+    Notes
+    -----
+    Importance draws are resampled to equal weights, so ArviZ takes some for more independent than they are. The number
+    of effective draws of the weights is in the attribute ``diagnostics``, and :func:`summarize` uses it.
     """
-    _check_options(choices, method=method, draws=draws, group_shares=group_shares)
+    _check_options(choices, seed=seed, method=method, draws=draws, group_shares=group_shares)
     chosen_seed = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
     with single_threaded_algebra():
         return build_tree(
@@ -241,8 +246,13 @@ def _population_shares(choices: Choices, density: AreaDensity, given: Mapping[st
     return np.asarray(shares / shares.sum())
 
 
-def _check_options(choices: Choices, *, method: str, draws: int, group_shares: Mapping[str, float] | None) -> None:
+def _check_options(
+    choices: Choices, *, seed: int | None, method: str, draws: int, group_shares: Mapping[str, float] | None
+) -> None:
     faults = []
+    if seed is not None and seed < 0:
+        message, remedy = f'"seed" is {seed}.', "Use a whole number that is not negative."
+        faults.append(Fault(code="seed", message=message, remedy=remedy, value=str(seed)))
     if method not in {"auto", "laplace", "nuts"}:
         faults.append(
             Fault(

@@ -44,11 +44,21 @@ def flat_coords(densities: tuple[AreaDensity, ...]) -> dict[str, list[str]]:
         coords["area"].append(area.name)
         coords["goal"] += [label(area.name, goal) for goal in share_names(density)]
         coords["item"] += list(area.items)
-        coords["option"] += [
-            f"{area.items[item]} = {option}" for item, option in zip(area.item_of_option, area.options, strict=True)
-        ]
+        coords["option"] += option_labels(density)
     groups = [name for name in densities[0].prior_names if name is not None]
+    weighted = [d.area.name for d in densities if d.parameters.weighted]
+    free = [option for d in densities if d.parameters.option_sizes for option in option_labels(d)]
+    if len(weighted) < len(densities):
+        coords["weighted_area"] = weighted
+    if len(free) < len(coords["option"]):
+        coords["free_option"] = free
     return coords | ({"group": groups} if groups else {})
+
+
+def option_labels(density: AreaDensity) -> list[str]:
+    """Return the label of each option of an area with its item, (option,)."""
+    area = density.area
+    return [f"{area.items[item]} = {option}" for item, option in zip(area.item_of_option, area.options, strict=True)]
 
 
 def share_names(density: AreaDensity) -> tuple[str, ...]:
@@ -74,9 +84,10 @@ def build_model(choices: Choices, priors: Priors | dict[str, Any] | None = None)
     -------
     pymc.Model
         Deterministics ``goal_share`` (goal), ``weight_mean`` (area), ``weight_concentration`` (area), ``baseline``
-        (option) and, with groups, ``group_goal_share`` (group, goal) and ``group_weight_mean`` (group, area); dims
-        are flat over areas. One observed variable per area holds the counts of its distinct rows; its log likelihood
-        is weighted by the number of agents who share the row.
+        (option) and, with groups, ``group_goal_share`` (group, goal) and ``group_weight_mean`` (group, area); dims are
+        flat over areas. Areas without unknown weights and options without a free baseline are left out. One observed
+        variable per area holds the counts of its distinct rows; its log likelihood is weighted by the number of agents
+        who share the row.
 
     Raises
     ------
@@ -95,21 +106,30 @@ def build_model(choices: Choices, priors: Priors | dict[str, Any] | None = None)
         coords[label(name, "row")] = np.arange(density.rows.n_rows)
     with pm.Model(coords=coords) as model:
         parts = [_add_area(density) for density in densities]
-        for variable, dims in _DETERMINISTICS.items():
-            values = [part[variable] for part in parts if variable in part]
-            if not values:
-                continue
-            joined = pm.math.concatenate(values, axis=-1)
-            if variable.endswith(("weight_mean", "concentration")):
-                names = [d.area.name for d, part in zip(densities, parts, strict=True) if variable in part]
-                if len(names) < len(densities):
-                    model.add_coord("weighted_area", names) if "weighted_area" not in model.coords else None
-                    dims = (*dims[:-1], "weighted_area")  # noqa: PLW2901
-            pm.Deterministic(variable, joined, dims=dims)
+        dims = variable_dims(densities)
+        for variable, values in _joined(parts).items():
+            pm.Deterministic(variable, pm.math.concatenate(values, axis=-1), dims=dims[variable])
     return model
 
 
-_DETERMINISTICS: dict[str, tuple[str, ...]] = {
+def _joined(parts: list[dict[str, Any]]) -> dict[str, list[Any]]:
+    """Return what the areas have of each variable, those without it left out."""
+    found = {variable: [part[variable] for part in parts if variable in part] for variable in _DIMS}
+    return {variable: values for variable, values in found.items() if values}
+
+
+def variable_dims(densities: tuple[AreaDensity, ...]) -> dict[str, tuple[str, ...]]:
+    """Return the dims of every variable of a model or posterior.
+
+    Areas of unknown weights and options of free baselines have dims of their own where there are others.
+    """
+    coords = flat_coords(densities)
+    names = {"area": "weighted_area", "option": "free_option"}
+    renamed = {old: new for old, new in names.items() if new in coords}
+    return {variable: tuple(renamed.get(dim, dim) for dim in dims) for variable, dims in _DIMS.items()}
+
+
+_DIMS: dict[str, tuple[str, ...]] = {
     "goal_share": ("goal",),
     "group_goal_share": ("group", "goal"),
     "weight_mean": ("area",),
@@ -147,7 +167,8 @@ def _add_area(density: AreaDensity) -> dict[str, Any]:
             parts["group_weight_mean"] = prior_mean[: layout.n_deviating, None]
         log_node = log_node_prior(pt, states, prior_mean, kappa)
     logits = _baseline(name, layout, density.n_options)
-    parts["baseline"] = pt.exp(log_baseline(pt, density.table, logits))
+    if layout.option_sizes:
+        parts["baseline"] = pt.exp(log_baseline(pt, density.table, logits))
     rows = density.rows
     table = log_option_probability(pt, density.table, logits)
     prior = log_state_prior(pt, states, prior_log_share, log_node)[rows.group]

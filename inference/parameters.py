@@ -34,7 +34,7 @@ def zero_sum_basis(n: int) -> Array:
     root = np.sqrt(n)
     basis = np.eye(n, n - 1) - 1 / (root + n)
     basis[-1] = -1 / root
-    return basis
+    return np.asarray(basis)
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +86,7 @@ class Parameters:
     @cached_property
     def size(self) -> int:
         """Number of coordinates."""
-        return self.slices["baseline"].stop
+        return int(self.slices["baseline"].stop)
 
     @cached_property
     def baseline_basis(self) -> Array:

@@ -31,7 +31,7 @@ def posterior_predictive(
     -------
     xarray.DataTree
         ``posterior_predictive`` with ``answers`` (chain, draw, answer) and ``observed_data`` with ``answers``
-        (answer): positions in the dim ``option`` of the posterior. Coordinates ``agent``, ``item`` and ``area`` say
+        (answer): positions in the coordinate ``option``. Coordinates ``agent``, ``item`` and ``area`` say
         whose answer to what it is.
 
     Raises

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
@@ -42,7 +42,7 @@ def clean(text: str) -> str:
     return "".join(c if unicodedata.category(c) not in hidden else f"\\u{ord(c):04x}" for c in text)
 
 
-def number(row: pd.Series | dict[str, Any]) -> tuple[str, str]:
+def number(row: Mapping[Any, Any] | pd.Series) -> tuple[str, str]:
     """Return the mean and the interval of a row of :func:`summarize`, with no digit finer than Monte Carlo error."""
     if row["mean"] is None or not np.isfinite(row["mean"]):
         return "not reported", ""

@@ -22,9 +22,10 @@ from .area_scores import ESTIMANDS, AreaScores, population_scores
 from .checks import Check, sentences, to_dataset, worst
 from .density import AreaDensity, row_log_likelihood, with_nodes
 from .importance import effective_draws
-from .model import area_densities, flat_coords
+from .model import area_densities, flat_coords, variable_dims
 from .notes import notes_of
 from .observed import ObservedConflict
+from .option_table import log_baseline
 from .parameters import constrain
 from .structure_checks import interval
 
@@ -62,7 +63,7 @@ def build_tree(parts: FitParts) -> xr.DataTree:
         "sample_stats": _sample_stats(parts.fits, chains, draws),
         "log_likelihood": _log_likelihood(parts.fits, parts.choices, chains, draws),
         "observed_data": _observed_data(parts.choices),
-        "constant_data": _constant_data(parts.choices, parts.fits),
+        "constant_data": _constant_data(parts),
         "scores": _scores(parts, chains),
         "agents": _agents(parts),
         "alternatives": _alternatives(parts),
@@ -132,53 +133,28 @@ def _diagnostics(fit: AreaFit) -> dict[str, Any]:
 
 def _posterior(fits: Sequence[AreaFit], chains: int, draws: int) -> xr.Dataset:
     densities = tuple(fit.density for fit in fits)
-    coords: dict[str, Any] = dict(flat_coords(densities))
     pieces: dict[str, list[Array]] = {}
     for fit in fits:
         density, layout = fit.density, fit.density.parameters
         values = constrain(layout, fit.flat, density.n_options)
-        deviating, n = layout.n_deviating, len(fit.flat)
-        blank = np.full((n, 1), np.nan)
-        logits = values.baseline_logits
-        baseline = np.exp(logits) / (np.exp(logits) @ density.table.same_item)
-        mean = blank if values.mean is None else values.mean[:, None]
-        kappa = blank if values.concentration is None else values.concentration[:, None]
-        pieces.setdefault("goal_share", []).append(values.share)
-        pieces.setdefault("weight_mean", []).append(mean)
-        pieces.setdefault("weight_concentration", []).append(kappa)
-        pieces.setdefault("baseline", []).append(baseline)
-        if deviating:
-            own = np.exp(values.prior_log_share[:, :deviating])
-            pieces.setdefault("group_goal_share", []).append(own)
-            weight = np.full((n, deviating), np.nan) if values.prior_mean is None else values.prior_mean[:, :deviating]
-            pieces.setdefault("group_weight_mean", []).append(weight[:, :, None])
-    dims = {
-        "goal_share": ("goal",),
-        "weight_mean": ("area",),
-        "weight_concentration": ("area",),
-        "baseline": ("option",),
-        "group_goal_share": ("group", "goal"),
-        "group_weight_mean": ("group", "area"),
-    }
-    data = {}
+        found: dict[str, Array] = {"goal_share": values.share}
+        if layout.option_sizes:
+            found["baseline"] = np.exp(log_baseline(np, density.table, values.baseline_logits))
+        if values.mean is not None and values.concentration is not None:
+            found |= {"weight_mean": values.mean[:, None], "weight_concentration": values.concentration[:, None]}
+        if layout.n_deviating:
+            found["group_goal_share"] = np.exp(values.prior_log_share[:, : layout.n_deviating])
+            if values.prior_mean is not None:
+                found["group_weight_mean"] = values.prior_mean[:, : layout.n_deviating, None]
+        for name, array in found.items():
+            pieces.setdefault(name, []).append(array)
+    dims, data = variable_dims(densities), {}
     for name, arrays in pieces.items():
         joined = np.concatenate(arrays, axis=-1)
-        if name.endswith(("weight_mean", "weight_concentration")) and np.isnan(joined).all():
-            continue
         data[name] = (("chain", "draw", *dims[name]), joined.reshape(chains, draws, *joined.shape[1:]))
-    coords |= {
-        "chain": np.arange(chains),
-        "draw": np.arange(draws),
-        "goal_area": ("goal", _repeat(densities, lambda d: d.states.n_shares)),
-        "option_area": ("option", _repeat(densities, lambda d: d.n_options)),
-        "item_area": ("item", _repeat(densities, lambda d: len(d.area.items))),
-    }
-    coords.pop("item"), coords.pop("item_area")
-    return xr.Dataset(data, coords=coords)
-
-
-def _repeat(densities: Sequence[AreaDensity], number: Any) -> list[str]:
-    return [density.area.name for density in densities for _ in range(number(density))]
+    used = {dim for name in data for dim in dims[name]}
+    coords: dict[str, Any] = {dim: names for dim, names in flat_coords(densities).items() if dim in used}
+    return xr.Dataset(data, coords=coords | {"chain": np.arange(chains), "draw": np.arange(draws)})
 
 
 def _unconstrained(fits: Sequence[AreaFit], chains: int, draws: int) -> xr.Dataset:
@@ -222,22 +198,24 @@ def _log_likelihood(fits: Sequence[AreaFit], choices: Choices, chains: int, draw
 def _observed_data(choices: Choices) -> xr.Dataset:
     pattern = np.stack([area.pattern_of_agent for area in choices.areas], axis=1).astype(np.int32)
     return xr.Dataset(
-        {"answers": (("agent", "area"), pattern, {"description": "row of pattern_<area number> in constant_data"})},
-        coords={"agent": choices.agents, "area": [area.name for area in choices.areas]},
+        {"answers": (("agent", "area"), pattern, {"description": "row of counts_<area number> in constant_data"})},
+        coords={"area": [area.name for area in choices.areas]},
     )
 
 
-def _constant_data(choices: Choices, fits: Sequence[AreaFit]) -> xr.Dataset:
+def _constant_data(parts: FitParts) -> xr.Dataset:
+    choices, fits = parts.choices, parts.fits
     data: dict[str, Any] = {
-        f"pattern_{k}": ((f"pattern_{k}", f"option_{k}"), area.counts) for k, area in enumerate(choices.areas)
+        f"counts_{k}": ((f"pattern_{k}", f"option_{k}"), area.counts) for k, area in enumerate(choices.areas)
     }
     data["nodes"] = ("area", np.array([len(fit.density.states.node) for fit in fits]))
     data["group_of_agent"] = ("agent", choices.group_of_agent.astype(np.int32))
     if choices.survey_weight is not None:
         data["survey_weight"] = ("agent", choices.survey_weight)
-    coords: dict[str, Any] = {"agent": choices.agents, "area": [area.name for area in choices.areas]}
+    coords: dict[str, Any] = {"area": [area.name for area in choices.areas], "estimand": list(ESTIMANDS)}
     if choices.groups:
-        coords["group"] = list(choices.groups)
+        coords |= {"group": list(choices.groups), "group_other": list(choices.groups)}
+    data |= _observed_estimates(parts)
     findings = json.dumps([f.__dict__ for f in choices.findings])
     return xr.Dataset(data, coords=coords, attrs={"findings": findings})
 
@@ -246,15 +224,15 @@ def choices_of(fit: xr.DataTree) -> Choices:
     """Return the choices that a result was fitted to."""
     study = Study.from_dict(attribute(fit, "study"))
     constant = fit["constant_data"].to_dataset()
-    pattern = fit["observed_data"]["answers"].values
+    pattern = fit["observed_data"].to_dataset()["answers"].values
     areas = tuple(
-        area_choices(area, constant[f"pattern_{k}"].values.astype(np.int64), pattern[:, k].astype(np.int64))
+        area_choices(area, constant[f"counts_{k}"].values.astype(np.int64), pattern[:, k].astype(np.int64))
         for k, area in enumerate(study.areas)
     )
     weight = constant["survey_weight"].values if "survey_weight" in constant else None
     return Choices(
         study=study,
-        agents=constant["agent"].values.astype(object),
+        agents=fit["agents"].to_dataset()["agent"].values.astype(object),
         groups=tuple(str(g) for g in constant["group"].values) if "group" in constant else (),
         group_of_agent=constant["group_of_agent"].values.astype(np.int64),
         survey_weight=weight,
@@ -267,7 +245,7 @@ def choices_of(fit: xr.DataTree) -> Choices:
 
 def densities_of(fit: xr.DataTree, choices: Choices) -> tuple[AreaDensity, ...]:
     """Return the densities a result was fitted with, with its quadrature nodes."""
-    nodes = fit["constant_data"]["nodes"].values
+    nodes = fit["constant_data"].to_dataset()["nodes"].values
     densities = area_densities(choices, Priors(**attribute(fit, "priors")))
     return tuple(
         with_nodes(density, int(n)) if density.states.weighted else density
@@ -277,7 +255,7 @@ def densities_of(fit: xr.DataTree, choices: Choices) -> tuple[AreaDensity, ...]:
 
 def thetas_of(fit: xr.DataTree, densities: Sequence[AreaDensity]) -> tuple[Array, ...]:
     """Return the parameter vectors of each area, (draw, coordinate)."""
-    theta = fit["unconstrained_posterior"]["theta"].values
+    theta = fit["unconstrained_posterior"].to_dataset()["theta"].values
     flat = theta.reshape(-1, theta.shape[-1])
     edges = np.cumsum([density.size for density in densities])[:-1]
     return tuple(np.split(flat, edges, axis=1))
@@ -335,21 +313,33 @@ def _chained(values: Array, chains: int, dims: tuple[str, ...]) -> tuple[tuple[s
 
 def _observed_scores(parts: FitParts, a: Array, chains: int) -> dict[str, Any]:
     """Return observed conflict; its draws are bootstrap replicates over agents."""
-    n_groups = len(parts.choices.groups)
     area = np.stack([observed.replicates for observed in parts.observed])
     data: dict[str, Any] = {
         "observed_conflict": _chained(area, chains, ("area",)),
         "overall_observed_conflict": _chained(mean_over_areas(area, a), chains, ()),
-        "observed_conflict_estimate": (("estimand", "area"), np.stack([o.estimate for o in parts.observed])),
     }
-    if n_groups:
+    if parts.choices.groups:
         by_group = np.stack([observed.group_replicates for observed in parts.observed])
-        estimate = np.stack([observed.group_estimate for observed in parts.observed])
         dims = ("area", "group", "group_other")
         data["group_observed_conflict"] = _chained(by_group, chains, dims)
         overall = mean_over_areas(np.moveaxis(by_group, 2, -1), a)
         data["overall_group_observed_conflict"] = _chained(overall, chains, dims[1:])
-        data["group_observed_conflict_estimate"] = (("estimand", *dims), estimate)
+    return data
+
+
+def _observed_estimates(parts: FitParts) -> dict[str, Any]:
+    """Return observed conflict of the table itself, by the names of its replicates in ``scores``."""
+    a = np.array([fit.density.area.area_weight for fit in parts.fits])
+    area = np.stack([o.estimate for o in parts.observed])
+    data: dict[str, Any] = {
+        "observed_conflict": (("estimand", "area"), area),
+        "overall_observed_conflict": (("estimand",), mean_over_areas(area, a)),
+    }
+    if parts.choices.groups:
+        groups, dims = np.stack([o.group_estimate for o in parts.observed]), ("group", "group_other")
+        data["group_observed_conflict"] = (("estimand", "area", *dims), groups)
+        overall = mean_over_areas(np.moveaxis(groups, 1, -1), a)
+        data["overall_group_observed_conflict"] = (("estimand", *dims), overall)
     return data
 
 

@@ -56,7 +56,7 @@ def scores(
     InputError
         If ``by`` or ``estimand`` is unknown, or the choices have no groups.
     """
-    _check(fit, by, estimand)
+    check_selection(fit, by, estimand)
     state, reasons = attribute(fit, "state"), attribute(fit, "reasons")
     if state == "refused" and not allow_unreliable:
         raise Refused(reasons)
@@ -115,7 +115,8 @@ def prior_scores(
     return xr.Dataset(data, coords={"area": [d.area.name for d in densities]})
 
 
-def _check(fit: xr.DataTree, by: str | None, estimand: str) -> None:
+def check_selection(fit: xr.DataTree, by: str | None, estimand: str) -> None:
+    """Raise :class:`InputError` unless the result has scores by ``by`` and for ``estimand``."""
     if by not in {None, "group"}:
         message, remedy = f'"by" is {shown(by)}.', 'Use by="group", or leave it out.'
         raise InputError(Fault(code="by", message=message, remedy=remedy, value=str(by)))

@@ -59,7 +59,7 @@ class States:
     @cached_property
     def is_goal(self) -> NDArray[np.float64]:
         """Indicator of the goal of each cell, (state, share)."""
-        return (self.goal[:, None] == np.arange(self.n_shares)).astype(float)
+        return np.asarray(self.goal[:, None] == np.arange(self.n_shares), dtype=np.float64)
 
 
 def make_states(n_goals: int, *, no_goal: bool, weighted: bool, nodes: int) -> States:

@@ -45,10 +45,10 @@ def structure_checks(density: AreaDensity, structures: Sequence[Structure], null
     own = next(s for s in structures if (s.rule, s.no_goal) == (area.rule, area.no_goal))
     # With one answer per agent nothing tells the structures apart; that is a caution of its own.
     checks = [_depends(density, own, structures)] if density.states.weighted else []
-    if null is not None:
+    if null is not None and area.conflict.any():  # without any conflict the scores are 0 whatever the goals
         checks.append(_null(density, own, null))
-    if area.no_goal and area.rule == "follow":
-        text = "Under follow, no goal differs from a weight near 0 by the shape of the Beta prior only."
+    if area.no_goal:
+        text = f"Under {area.rule}, no goal differs from a weight near 0 by the shape of the Beta prior only."
         checks.append(Check("no-goal", "caution", area.name, text))
     return checks
 

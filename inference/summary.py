@@ -10,13 +10,15 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from ..datasets.study import Study
 from .area_scores import ESTIMANDS
 from .checks import Check, from_dataset, sentences, worst
 from .notes import no_weight_reason
 from .result import SCHEMA, attribute
-from .scores import SCORE_NAMES
+from .scores import SCORE_NAMES, check_selection
 from .structure_checks import interval
 
+_ENOUGH_REPLICATES = 0.5  # share of bootstrap replicates with a pair to compare
 COLUMNS = (
     "score",
     "estimand",
@@ -52,6 +54,7 @@ def summarize(fit: xr.DataTree, *, by: str | None = None, allow_unreliable: bool
         ``lower``, ``upper`` (equal-tailed 90 % interval), ``mcse`` (Monte Carlo standard error of the mean), ``state``
         and ``reasons``. Undefined numbers are null with a reason. No row when the fit is refused.
     """
+    check_selection(fit, by, "sample")
     if attribute(fit, "state") == "refused" and not allow_unreliable:
         return pd.DataFrame(columns=list(COLUMNS))
     checks = from_dataset(fit["checks"].to_dataset())
@@ -73,7 +76,7 @@ def check(fit: xr.DataTree) -> pd.DataFrame:
     -------
     pandas.DataFrame
         ``name``, ``area`` (null: all areas), ``state`` (ok, note, caution, refused), ``value``, ``threshold``,
-        ``message``.
+        ``scores`` (those concerned), ``message``.
     """
     rows = [
         {
@@ -82,11 +85,12 @@ def check(fit: xr.DataTree) -> pd.DataFrame:
             "state": c.state,
             "value": _plain(c.value),
             "threshold": _plain(c.threshold),
+            "scores": ", ".join(c.scores),
             "message": c.message,
         }
         for c in from_dataset(fit["checks"].to_dataset())
     ]
-    return pd.DataFrame(rows, columns=["name", "area", "state", "value", "threshold", "message"])
+    return pd.DataFrame(rows, columns=["name", "area", "state", "value", "threshold", "scores", "message"])
 
 
 def to_json(fit: xr.DataTree, *, by: str | None = None, allow_unreliable: bool = False) -> dict[str, Any]:
@@ -158,6 +162,9 @@ def _row(
     if group is not None:
         at |= {"group": group, "group_other": other or group}
     values = stored[name].sel(at).values
+    estimate = float(fit["constant_data"][name].sel(at)) if score == "observed_conflict" else None
+    if estimate is not None and np.isfinite(estimate) and np.isfinite(values).mean() >= _ENOUGH_REPLICATES:
+        values = values[np.isfinite(values)]  # resamples without any pair to compare tell nothing
     concerned = [
         c
         for c in checks
@@ -166,15 +173,29 @@ def _row(
     reasons = sentences(concerned)
     row: dict[str, Any] = dict(zip(COLUMNS, (*cell, None, None, None, None, None, "", []), strict=True))
     missing = _undefined(stored, fit, cell, values)
-    blank = area is not None and any(c.blank for c in concerned)
+    blank = _held_back(fit, [c for c in concerned if c.blank], area)
     if missing:
         reasons = [*missing, *reasons]
     elif not blank:
-        mean, sd = float(values.mean()), float(values.std())
+        mean, sd = float(values.mean()) if estimate is None else estimate, float(values.std())
         lower, upper = interval(values.ravel())
         row |= {"mean": mean, "sd": sd, "lower": lower, "upper": upper}
         row["mcse"] = _mcse(values, effective, area, score)
-    return row | {"state": worst(c.state for c in concerned), "reasons": reasons}
+    refused = attribute(fit, "state") == "refused"
+    return row | {"state": "refused" if refused else worst(c.state for c in concerned), "reasons": reasons}
+
+
+def _held_back(fit: xr.DataTree, blank: Sequence[Check], area: str | None) -> bool:
+    """Return whether a number gets no headline.
+
+    The overall score is held back when all its areas are, or when one of them is no area at all: then it is not only
+    uncertain there, but wrong.
+    """
+    if area is not None:
+        return bool(blank)
+    counted = {a.name for a in Study.from_dict(attribute(fit, "study")).areas if a.area_weight > 0}
+    held = {c.area for c in blank if c.area in counted}
+    return held == counted or any(c.name == "hang-together" and c.area in counted for c in blank)
 
 
 def _undefined(stored: xr.Dataset, fit: xr.DataTree, cell: _Cell, values: NDArray[np.float64]) -> list[str]:
@@ -193,7 +214,7 @@ def _undefined(stored: xr.Dataset, fit: xr.DataTree, cell: _Cell, values: NDArra
 
 
 def _weightless(stored: xr.Dataset) -> dict[str, bool]:
-    unknown = np.isnan(stored["misalignment"]).all(("chain", "draw", "estimand"))
+    unknown = stored["misalignment"].isnull().all(("chain", "draw", "estimand"))
     return {str(a): bool(unknown.sel(area=a)) for a in stored["area"].values}
 
 

@@ -1,0 +1,319 @@
+"""The ``dissensus`` command: results go to standard output, messages and progress to standard error."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import App, CycloptsError, Parameter
+
+from . import __version__
+from .errors import Fault, InputError, Refused
+
+# numpy, pandas and all that stands on them take seconds: imported by the commands that compute
+if TYPE_CHECKING:
+    import xarray as xr
+    from rich.console import Console, RenderableType
+
+DONE, REFUSED, BAD_INPUT, INTERNAL, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 3, 130, 141
+
+_EPILOGUE = "Exit codes: 0 done, also with caution; 1 refused; 2 bad input or usage; 3 internal fault; 130 interrupted."
+
+_DEMO = (
+    "In 1951, 216 students were asked what they would do in four dilemmas where a duty to a friend stands against a "
+    "duty to everyone alike (Stouffer and Toby, https://doi.org/10.1086/220785). Each answer serves one of two goals, "
+    '"universalistic" or "particularistic", which conflict fully. Which goal does each student hold, how consistently, '
+    "and how often would two of them be at odds? The answers alone say:"
+)
+
+_STUDY = """\
+title = "Getting to work"
+[table]
+agent = "id"                       # the column that names who answered
+[areas.transport]
+goals = ["cars", "transit"]
+conflict = 1.0                     # from 0, no conflict, to 1
+[areas.transport.items.roads]      # a column of the table, and the goal that each of its answers serves
+serves = { build = "cars", stop = "transit", undecided = [] }
+[areas.transport.items.fares]
+serves = { lower = "transit", higher = "cars" }
+[areas.transport.items.parking]
+serves = { more = "cars", less = "transit" }
+"""
+
+_NEXT = f"""\
+What to do next with a table of your own
+  1. A table with a row for each agent, answers.csv:
+
+         id,roads,fares,parking
+         1,build,higher,more
+         2,stop,lower,less
+
+  2. A study file that says what the answers mean, study.toml:
+
+{"".join("         " + line for line in _STUDY.splitlines(keepends=True))}
+  3. dissensus fit study.toml answers.csv -o result.nc      (in a checkout: uv run dissensus fit …)
+     dissensus check result.nc                              everything that was checked
+     dissensus scores result.nc --json                      the same numbers for a program
+"""
+
+app = App(
+    name="dissensus",
+    help="Posterior misalignment scores from what agents were seen to choose. Start with: dissensus demo",
+    help_epilogue=_EPILOGUE,
+    help_format="plaintext",
+    version=__version__,
+    suppress_keyboard_interrupt=False,
+)
+
+Json = Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON object.")]
+AllowUnreliable = Annotated[
+    bool, Parameter(negative="", help="Show the numbers of a refused fit, marked as unreliable.")
+]
+Result = Annotated[str, Parameter(name="RESULT", help="Result file of dissensus fit.")]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command and leave with its exit code."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code.
+
+    Parameters
+    ----------
+    arguments
+        Words of the command line after the name of the program; None for those it was called with.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # a terminal without Unicode shows codes
+    try:
+        code = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+        sys.stdout.flush()
+        return code if isinstance(code, int) else DONE
+    except (BrokenPipeError, SystemExit) as error:  # rich turns the first into the second
+        if not isinstance(error, BrokenPipeError) and not isinstance(error.__context__, BrokenPipeError):
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains again at exit
+        return BROKEN_PIPE
+    except (Exception, KeyboardInterrupt) as error:
+        code, message = _explained(error)
+        _complain(message)
+        return code
+
+
+def _explained(error: BaseException) -> tuple[int, str]:
+    """Return the exit code and the message of what ended the command."""
+    if isinstance(error, KeyboardInterrupt):
+        return INTERRUPTED, "Interrupted."
+    if isinstance(error, CycloptsError):
+        return BAD_INPUT, f"{error}\nSee dissensus --help."
+    if isinstance(error, InputError):
+        return BAD_INPUT, str(error)
+    if isinstance(error, Refused):
+        return REFUSED, "No score is reported: " + " ".join(error.reasons)
+    lines = "".join(traceback.format_exception(error))
+    return INTERNAL, f"{lines}This is a fault of the program, not of your data: please report it with the lines above."
+
+
+@app.command(help="Fit a bundled table of real answers, and show how to read the scores.")
+def demo() -> int:
+    """Fit the bundled table and explain what is shown."""
+    with _working("loading") as say:
+        from . import datasets  # noqa: PLC0415
+        from .inference import report_text  # noqa: PLC0415
+        from .inference.fit import fit as fit_choices  # noqa: PLC0415
+
+        result = fit_choices(datasets.load("stouffer_toby"), seed=1951, progress=say)
+    _print(lambda _: _DEMO)
+    _print(lambda width: report_text.scores_report(result, width=width))
+    _print(lambda _: report_text.model_dependence(result))
+    _print(lambda width: report_text.alternatives_report(result, width=width))
+    _print(lambda _: report_text.how_to_read(result))
+    sys.stdout.write(_NEXT)
+    return _code(result, allow_unreliable=False)
+
+
+@app.command(help="Fit a table of answers, write the result, and print its scores.")
+def fit(
+    study: Annotated[str, Parameter(name="STUDY", help="Study file (TOML): what the table means.")],
+    table: Annotated[str, Parameter(name="TABLE", help="Table of answers: CSV, TSV or Parquet.")],
+    /,
+    *,
+    output: Annotated[str, Parameter(name=["--output", "-o"], help="Result file to write (netCDF).")],
+    seed: Annotated[int | None, Parameter(help="Seed of everything random; if none is given, one is drawn.")] = None,
+    method: Annotated[
+        Literal["auto", "laplace", "nuts"],
+        Parameter(help="Importance draws with NUTS where they fail, importance draws only, or NUTS only."),
+    ] = "auto",
+    draws: Annotated[int, Parameter(help="Posterior draws, at least 1,000.")] = 2_000,
+    as_json: Json = False,
+    force: Annotated[bool, Parameter(negative="", help="Replace an existing result file.")] = False,
+    allow_unreliable: AllowUnreliable = False,
+) -> int:
+    """Fit a table, write the result whatever its state, and print what ``scores`` prints."""
+    if seed is not None and seed < 0:
+        raise InputError(Fault(code="seed", message=f'"--seed" is {seed}.', remedy="Give a whole number from 0 up."))
+    with _working("loading") as say:
+        from . import datasets  # noqa: PLC0415
+        from .inference.fit import fit as fit_choices  # noqa: PLC0415
+        from .inference.result import attribute  # noqa: PLC0415
+        from .inference.result_file import check_target, save  # noqa: PLC0415
+
+        target = check_target(output, force=force)
+        for given in (study, table):
+            if os.path.exists(given) and os.path.exists(target) and os.path.samefile(given, target):
+                message = "The result would replace a file it is made from."
+                raise InputError(Fault(code="same-file", message=message, remedy="Give another --output.", file=output))
+        parsed = datasets.Study.from_toml(study)
+        say("reading the table")
+        choices = datasets.read_table(table, parsed)
+        say(repr(choices))
+        result = fit_choices(choices, seed=seed, method=method, draws=draws, progress=say)
+        if attribute(result, "state") == "refused" and allow_unreliable:
+            result.attrs["allow_unreliable"] = json.dumps(True)
+        say("writing")
+        try:
+            save(result, output, force=force)
+            written = None
+        except InputError as error:  # the numbers were expensive: show them before the complaint
+            written = error
+    _show_scores(result, as_json=as_json, allow_unreliable=allow_unreliable)
+    if written is not None:
+        raise written
+    _complain(f"Written to {output}")
+    return _code(result, allow_unreliable=allow_unreliable)
+
+
+@app.command(help="Print the scores of a result, with intervals, states and reasons.")
+def scores(
+    result: Result,
+    /,
+    *,
+    by: Annotated[Literal["group"] | None, Parameter(help="Add scores within and between groups.")] = None,
+    area: Annotated[str | None, Parameter(help="With --by group: the tables of this area; overall without it.")] = None,
+    small_groups: Annotated[
+        bool, Parameter(negative="", help="With --by group: print groups of fewer than 10 agents too.")
+    ] = False,
+    as_json: Json = False,
+    allow_unreliable: AllowUnreliable = False,
+) -> int:
+    """Print the scores of a result."""
+    if (area is not None or small_groups) and by is None:
+        message, remedy = "--area and --small-groups choose among tables of groups.", "Add --by group."
+        raise InputError(Fault(code="by", message=message, remedy=remedy))
+    loaded = _load(result)
+    if by == "group" and "group" not in loaded["scores"].dims:
+        message = "The result has no groups, so there are no scores by group."
+        remedy = 'Name a column as "group" under [table] of the study, and fit again.'
+        raise InputError(Fault(code="no-groups", message=message, remedy=remedy, file=result))
+    _show_scores(
+        loaded, by=by, area=area, small_groups=small_groups, as_json=as_json, allow_unreliable=allow_unreliable
+    )
+    return _code(loaded, allow_unreliable=allow_unreliable)
+
+
+@app.command(help="Print every stored check of a result, by area, and the structural alternatives.")
+def check(result: Result, /) -> int:
+    """Print the checks of a result."""
+    from .inference.report_text import checks_report  # noqa: PLC0415
+
+    loaded = _load(result)
+    _print(lambda width: checks_report(loaded, width=width))
+    return _code(loaded, allow_unreliable=False)
+
+
+def _load(path: str) -> xr.DataTree:
+    with _working("loading"):
+        from .inference.result_file import load  # noqa: PLC0415
+
+        return load(path)
+
+
+def _code(result: xr.DataTree, *, allow_unreliable: bool) -> int:
+    from .inference.result import attribute  # noqa: PLC0415
+
+    return REFUSED if attribute(result, "state") == "refused" and not allow_unreliable else DONE
+
+
+def _show_scores(
+    result: xr.DataTree,
+    *,
+    by: str | None = None,
+    area: str | None = None,
+    small_groups: bool = False,
+    as_json: bool,
+    allow_unreliable: bool,
+) -> None:
+    from .inference import report_text  # noqa: PLC0415
+    from .inference.result import attribute  # noqa: PLC0415
+    from .inference.summary import to_json  # noqa: PLC0415
+
+    if as_json:
+        answer = to_json(result, by=by, allow_unreliable=allow_unreliable)
+        sys.stdout.write(json.dumps(answer, indent=2, allow_nan=False) + "\n")
+        return
+
+    def report(width: int) -> RenderableType:
+        from rich.console import Group  # noqa: PLC0415
+
+        parts = [report_text.scores_report(result, width=width, allow_unreliable=allow_unreliable)]
+        if attribute(result, "state") == "refused" and not allow_unreliable:
+            return parts[0]
+        if by is not None:
+            parts.append(
+                report_text.groups_report(
+                    result, width=width, area=area, small_groups=small_groups, allow_unreliable=allow_unreliable
+                )
+            )
+        return Group(*parts, "", report_text.how_to_read(result))
+
+    _print(report)
+
+
+def _console() -> Console:
+    from rich.console import Console  # noqa: PLC0415
+
+    return Console(highlight=False, markup=False, emoji=False)
+
+
+def _print(report: Callable[[int], RenderableType]) -> None:
+    """Print a report as wide as the terminal, without the spaces that pad its lines."""
+    console = _console()
+    with console.capture() as caught:
+        console.print(report(console.width))
+    text = caught.get()
+    if not console.is_terminal:
+        text = "".join(line.rstrip() + "\n" for line in text.splitlines())
+    sys.stdout.write(text + "\n")
+
+
+def _complain(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+@contextmanager
+def _working(first: str) -> Iterator[Callable[[str], None]]:
+    """Show what is being done: a spinner on a terminal, lines elsewhere."""
+    from rich.console import Console  # noqa: PLC0415
+
+    console = Console(stderr=True, highlight=False, markup=False, emoji=False)
+    if not console.is_terminal:
+        yield _complain
+        return
+    with console.status(first) as status:
+
+        def say(text: str) -> None:
+            if "\n" in text:
+                console.print(text)
+            else:
+                status.update(text)
+
+        yield say

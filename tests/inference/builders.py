@@ -1,0 +1,172 @@
+"""Small studies and tables of answers, written compactly, for the tests of inference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from dissensus.datasets.choices import AreaChoices, Choices
+from dissensus.datasets.patterns import build_choices
+from dissensus.datasets.study import Priors, Study
+from dissensus.inference.density import AreaDensity, area_density
+from dissensus.inference.parameters import draw_prior
+from numpy.typing import ArrayLike
+
+
+def make_study(*areas: Mapping[str, Any], priors: Mapping[str, Any] | None = None) -> Study:
+    """Return the study of areas made by :func:`make_area`."""
+    table = {"layout": "long", "agent": "agent", "item": "item", "answer": "answer"}
+    settings = {area["name"]: area["settings"] for area in areas}
+    return Study.from_dict({"table": table, "areas": settings, "priors": dict(priors or {})})
+
+
+def make_area(*items: str, name: str = "a", repeated: bool = False, **settings: Any) -> dict[str, Any]:
+    """Return an area whose items are written as their options, each the letters of the goals it serves.
+
+    ``"x y xy -"`` is an item of four options: one serves goal x, one y, one both, one none.
+    """
+    options = [item.split() for item in items]
+    letters = sorted({letter for item in options for option in item for letter in option} - {"-"})
+    entries = {
+        f"{name}{j}": {
+            "serves": {str(o): list(option.replace("-", "")) for o, option in enumerate(item)},
+            "repeated": repeated,
+        }
+        for j, item in enumerate(options)
+    }
+    return {"name": name, "settings": {"goals": letters, "conflict": 1.0, "items": entries, **settings}}
+
+
+def make_choices(
+    study: Study,
+    answers: Mapping[str, ArrayLike],
+    *,
+    groups: Sequence[str] = (),
+    group_of_agent: ArrayLike | None = None,
+    survey_weight: ArrayLike | None = None,
+) -> Choices:
+    """Return the choices of agents called 0, 1, …; answers by item as positions of options, or counts if repeated."""
+    arrays = {item: np.asarray(given) for item, given in answers.items()}
+    n = len(next(iter(arrays.values())))
+    return build_choices(
+        study,
+        np.arange(n).astype(str).astype(object),
+        arrays,
+        groups=groups,
+        group_of_agent=None if group_of_agent is None else np.asarray(group_of_agent),
+        survey_weight=None if survey_weight is None else np.asarray(survey_weight, dtype=float),
+    )
+
+
+def random_answers(study: Study, n: int, *, seed: int, missing: float = 0.0, times: int = 5) -> dict[str, Any]:
+    """Return answers that follow no model; the first agent answers everything."""
+    rng = np.random.default_rng(seed)
+    answers = {}
+    for item in study.items:
+        size = len(item.serves)
+        if item.repeated:
+            number = rng.binomial(times, 1 - missing, n)
+            number[0] = times
+            answers[item.name] = rng.multinomial(number, rng.dirichlet(np.ones(size), n))
+        else:
+            given = rng.integers(size, size=n)
+            given[rng.random(n) < missing] = -1
+            given[0] = max(given[0], 0)
+            answers[item.name] = given
+    return answers
+
+
+def random_choices(study: Study, n: int, *, seed: int, missing: float = 0.0, times: int = 5, **more: Any) -> Choices:
+    """Return :func:`make_choices` of :func:`random_answers`."""
+    return make_choices(study, random_answers(study, n, seed=seed, missing=missing, times=times), **more)
+
+
+def density_of(choices: Choices, *, area: int = 0, priors: Priors | None = None) -> AreaDensity:
+    """Return the density of one area of the choices."""
+    return area_density(choices, choices.areas[area], priors or choices.study.priors)
+
+
+def points_of(density: AreaDensity, *, seed: int = 0) -> dict[str, np.ndarray[Any, np.dtype[np.float64]]]:
+    """Return parameter vectors in the prior, near the centre and far out in the tails."""
+    rng = np.random.default_rng(seed)
+    prior = draw_prior(density.parameters, 2, rng)
+    centre = 0.3 * rng.standard_normal(density.size)
+    return {
+        "prior": prior[0],
+        "prior again": prior[1],
+        "centre": centre,
+        "tail": 3.0 * rng.standard_normal(density.size),
+        "far tail": 6.0 * np.sign(rng.standard_normal(density.size)),
+    }
+
+
+def counts_of_agents(area: AreaChoices) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Return how often each agent chose each option, (agent, option)."""
+    return area.counts[area.pattern_of_agent]
+
+
+_THREE = ("x y z", "y x z -", "z x y", "x y z")
+_ODD = ("x y xy -", "xz y z", "- - -", "x y", "xyz - y")
+
+
+def _grouped(groups: list[int]) -> dict[str, Any]:
+    return {"groups": ("left", "right", "other")[: max(groups) + 1], "group_of_agent": groups}
+
+
+def _silent_in_the_area() -> Choices:
+    study = make_study(make_area(*_THREE), make_area("x y", name="b"))
+    answers = random_answers(study, 8, seed=21)
+    for j in range(len(_THREE)):
+        answers[f"a{j}"][2 * j : 2 * j + 2] = -1
+        answers[f"a{j}"][6:] = -1
+    return make_choices(study, answers)
+
+
+CASES: dict[str, Callable[[], Choices]] = {
+    "follow": lambda: random_choices(make_study(make_area(*_THREE)), 8, seed=1),
+    "luce": lambda: random_choices(make_study(make_area(*_THREE, rule="luce", kappa=2.5)), 8, seed=2),
+    "follow, several goals or none": lambda: random_choices(make_study(make_area(*_ODD)), 8, seed=3, missing=0.2),
+    "luce, several goals or none": lambda: random_choices(
+        make_study(make_area(*_ODD, rule="luce")), 8, seed=4, missing=0.2
+    ),
+    "follow, no goal": lambda: random_choices(make_study(make_area(*_ODD, no_goal=True)), 8, seed=5, missing=0.3),
+    "luce, no goal": lambda: random_choices(make_study(make_area(*_THREE, rule="luce", no_goal=True)), 8, seed=6),
+    "follow, repeated": lambda: random_choices(make_study(make_area(*_ODD, repeated=True)), 8, seed=7, missing=0.3),
+    "luce, repeated": lambda: random_choices(make_study(make_area(*_THREE, rule="luce", repeated=True)), 8, seed=8),
+    "follow, many answers": lambda: random_choices(
+        make_study(make_area("x y -", "y x", repeated=True)), 6, seed=9, times=150
+    ),
+    "uniform baseline": lambda: random_choices(make_study(make_area(*_ODD, baseline="uniform")), 8, seed=10),
+    "groups": lambda: random_choices(make_study(make_area(*_THREE)), 8, seed=11, **_grouped([0, 1, 2, 0, 1, 2, 2, 0])),
+    "groups and agents in none": lambda: random_choices(
+        make_study(make_area(*_ODD, rule="luce", no_goal=True)), 8, seed=12, **_grouped([0, 1, -1, 0, 1, -1, 1, 0])
+    ),
+    "one group for all": lambda: random_choices(make_study(make_area(*_THREE)), 6, seed=13, **_grouped([0] * 6)),
+    "survey weights": lambda: random_choices(
+        make_study(make_area(*_ODD)), 8, seed=14, survey_weight=[0.2, 3, 1, 1, 0.7, 2.5, 10, 4], **_grouped([0, 1] * 4)
+    ),
+    "one answer": lambda: random_choices(make_study(make_area("x y z")), 8, seed=15),
+    "one answer, several goals or none": lambda: random_choices(make_study(make_area("x y xy -")), 8, seed=16),
+    "one answer, no goal": lambda: random_choices(make_study(make_area("x y xy -", no_goal=True)), 8, seed=17),
+    "one answer, luce": lambda: random_choices(make_study(make_area("x y xy -", rule="luce")), 8, seed=18),
+    "one goal": lambda: random_choices(make_study(make_area("x -", "- x -", "x - -")), 8, seed=19),
+    "four goals": lambda: random_choices(make_study(make_area("x y z v", "v x yz -", "x v")), 8, seed=20, missing=0.2),
+    "silent in the area": _silent_in_the_area,
+    "other priors": lambda: random_choices(
+        make_study(
+            make_area(*_THREE, no_goal=True),
+            priors={
+                "goal_share": 0.6,
+                "weight_mean": [3.0, 1.5],
+                "weight_concentration": [2.0, 0.5],
+                "baseline_sd": 0.5,
+                "group_sd": 1.3,
+            },
+        ),
+        8,
+        seed=22,
+        **_grouped([0, 1] * 4),
+    ),
+}
+"""Tables that cover the structures of the model, few agents each."""

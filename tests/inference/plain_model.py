@@ -1,0 +1,192 @@
+"""The generative model once more, from its definition: loops over agents, goals, nodes and items, nothing shared.
+
+Slow and plain on purpose; the functions of dissensus.inference are held against it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from dissensus.datasets.choices import AreaChoices, Choices
+from dissensus.datasets.study import Priors
+from scipy import stats
+from scipy.special import logsumexp
+
+
+class Point(NamedTuple):
+    """Parameters of one area in their own ranges, and the log determinant of the way there from the real line."""
+
+    share: Any
+    share_dev: Any  # (group, share), sums to zero over shares
+    mean: float | None
+    concentration: float | None
+    mean_dev: Any  # (group,)
+    baseline: list[Any]  # logits of each item, sum to zero
+    log_jacobian: float
+
+
+def answers_at_most_once(area: AreaChoices) -> bool:
+    """Return whether the area says nothing on weights and baselines."""
+    return bool(area.counts.sum(axis=1).max() <= 1)
+
+
+def n_shares(area: AreaChoices) -> int:
+    """Return the number of goals, "no goal" included where there is one."""
+    return len(area.goals) + int(area.no_goal)
+
+
+def group_names(choices: Choices) -> tuple[str, ...]:
+    """Return the groups that deviate from the whole: none where one group holds everybody."""
+    everybody = len(choices.groups) == 1 and bool((choices.group_of_agent == 0).all())
+    return () if everybody else choices.groups
+
+
+def options_by_item(area: AreaChoices) -> list[list[int]]:
+    """Return the positions of the options of each item."""
+    return [[o for o in range(len(area.options)) if area.item_of_option[o] == j] for j in range(len(area.items))]
+
+
+def sum_to_zero(y: Any) -> Any:
+    """Return PyMC's ZeroSumTransform backwards: an isometry onto the vectors that sum to zero."""
+    n, total = len(y) + 1, y.sum()
+    shift = total / (np.sqrt(n) + n)
+    return np.append(y, shift - total / np.sqrt(n)) - shift
+
+
+def to_point(choices: Choices, area: AreaChoices, theta: Any) -> Point:
+    """Read a vector of the real line, block by block."""
+    left = list(theta)
+
+    def take(number: int) -> Any:
+        taken = np.array(left[:number], dtype=float)
+        del left[:number]
+        return taken
+
+    k, groups, once = n_shares(area), group_names(choices), answers_at_most_once(area)
+    y = take(k - 1)
+    logits = np.append(y, -y.sum())
+    share = np.exp(logits - logsumexp(logits))
+    log_jacobian = np.log(k) + np.log(share).sum() if k > 1 else 0.0  # a test holds it against the determinant
+    share_dev = np.array([sum_to_zero(take(k - 1)) for _ in groups]).reshape(len(groups), k)
+    mean = concentration = None
+    mean_dev = np.zeros(len(groups))
+    if not once:
+        x, log_kappa = take(1)[0], take(1)[0]
+        mean, concentration = 1 / (1 + np.exp(-x)), np.exp(log_kappa)
+        log_jacobian += np.log(mean) + np.log1p(-mean) + log_kappa
+        mean_dev = take(len(groups))
+    free = area.baseline == "free" and not once
+    baseline = [sum_to_zero(take(len(o) - 1)) if free else np.zeros(len(o)) for o in options_by_item(area)]
+    assert not left
+    return Point(share, share_dev, mean, concentration, mean_dev, baseline, float(log_jacobian))
+
+
+def log_prior(choices: Choices, area: AreaChoices, priors: Priors, theta: Any) -> float:
+    """Return the log prior density of a vector on the real line."""
+    point = to_point(choices, area, theta)
+    total = point.log_jacobian
+    if len(point.share) > 1:
+        total += stats.dirichlet.logpdf(point.share / point.share.sum(), np.full(len(point.share), priors.goal_share))
+    for dev in point.share_dev:
+        total += _log_zero_sum_normal(dev, 1.0)
+    if point.mean is not None:
+        shape, rate = priors.weight_concentration
+        total += stats.beta.logpdf(point.mean, *priors.weight_mean)
+        total += stats.gamma.logpdf(point.concentration, shape, scale=1 / rate)
+        total += stats.norm.logpdf(point.mean_dev).sum()
+    if area.baseline == "free" and not answers_at_most_once(area):
+        total += sum(_log_zero_sum_normal(logits, priors.baseline_sd) for logits in point.baseline)
+    return float(total)
+
+
+def _log_zero_sum_normal(vector: Any, sd: float) -> float:
+    # isotropic normal on the subspace of dimension n − 1
+    return float(-0.5 * (vector @ vector) / sd**2 - (len(vector) - 1) * np.log(sd * np.sqrt(2 * np.pi)))
+
+
+def choice_probability(
+    area: AreaChoices, item: int, option: int, goal: int | None, weight: float, logits: Any
+) -> float:
+    """Return the probability of one option of an item for an agent with a goal (None: no goal) and a weight."""
+    options = options_by_item(area)[item]
+    baseline = np.exp(logits) / np.exp(logits).sum()
+    position = options.index(option)
+    serving = [goal is not None and bool(area.serves[goal, o]) for o in options]
+    if area.rule == "luce":
+        utility = np.log(baseline) + area.kappa * weight * np.array(serving, dtype=float)
+        return float(np.exp(utility[position]) / np.exp(utility).sum())
+    if not any(serving):
+        return float(baseline[position])
+    return weight * serving[position] / sum(serving) + (1 - weight) * float(baseline[position])
+
+
+def goal_likelihoods(choices: Choices, area: AreaChoices, priors: Priors, theta: Any, nodes: int) -> list[Any]:
+    """Return log P(goal, answers) of every agent, weights summed over the nodes: one array (share,) per agent."""
+    point = to_point(choices, area, theta)
+    once = answers_at_most_once(area)
+    x, mass = np.polynomial.legendre.leggauss(nodes)
+    weights = np.ones(1) if once else (x + 1) / 2
+    result = []
+    for agent in range(choices.n_agents):
+        counts = area.counts[area.pattern_of_agent[agent]]
+        group = int(choices.group_of_agent[agent]) if group_names(choices) else -1
+        logits = np.log(point.share)
+        shift = 0.0
+        if group >= 0:
+            logits = logits + priors.group_sd * point.share_dev[group]
+            shift = priors.group_sd * point.mean_dev[group]
+        log_share = logits - logsumexp(logits)
+        if point.mean is None or point.concentration is None:
+            log_density = np.zeros(1)
+        else:
+            m = 1 / (1 + np.exp(-(np.log(point.mean / (1 - point.mean)) + shift)))
+            a, b = 1 + m * point.concentration, 1 + (1 - m) * point.concentration
+            log_density = stats.beta.logpdf(weights, a, b) + np.log(mass)
+            log_density = log_density - logsumexp(log_density)
+        by_goal = []
+        for share in range(n_shares(area)):
+            goal = share if share < len(area.goals) else None
+            cells = [
+                density + _log_answers(area, counts, goal, 0.0 if goal is None else weight, point.baseline, once)
+                for weight, density in zip(weights, log_density, strict=True)
+            ]
+            by_goal.append(log_share[share] + logsumexp(cells))
+        result.append(np.array(by_goal))
+    return result
+
+
+def _log_answers(
+    area: AreaChoices, counts: Any, goal: int | None, weight: float, baseline: list[Any], once: bool
+) -> float:
+    total = 0.0
+    for item, options in enumerate(options_by_item(area)):
+        for option in options:
+            if counts[option] == 0:
+                continue
+            # An agent of weight 1 never chooses an option that serves no goal: where someone did, it says nothing.
+            serves_none, item_serves = not area.serves[:, option].any(), area.serves[:, options].any()
+            if once and area.rule == "follow" and not area.no_goal and serves_none and item_serves:
+                continue
+            p = choice_probability(area, item, option, goal, weight, baseline[item])
+            total += counts[option] * (np.log(p) if p > 0 else -np.inf)
+    return total
+
+
+def log_likelihoods(choices: Choices, area: AreaChoices, priors: Priors, theta: Any, nodes: int) -> Any:
+    """Return the log likelihood of every agent, (agent,)."""
+    return np.array([logsumexp(by_goal) for by_goal in goal_likelihoods(choices, area, priors, theta, nodes)])
+
+
+def weight_in_the_fit(choices: Choices) -> Any:
+    """Return the weight of every agent in the likelihood: survey weights that sum to Kish's effective number."""
+    if choices.survey_weight is None:
+        return np.ones(choices.n_agents)
+    w = choices.survey_weight
+    return w * (w.sum() / (w**2).sum())
+
+
+def log_posterior(choices: Choices, area: AreaChoices, priors: Priors, theta: Any, nodes: int) -> float:
+    """Return the unnormalised log posterior density of a vector on the real line."""
+    agents = log_likelihoods(choices, area, priors, theta, nodes)
+    return log_prior(choices, area, priors, theta) + float(weight_in_the_fit(choices) @ agents)

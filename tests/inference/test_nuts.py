@@ -1,0 +1,75 @@
+"""NUTS against exact answers and against importance draws."""
+
+from __future__ import annotations
+
+import numpy as np
+from arviz_stats.base import array_stats
+from dissensus.datasets.simulate import simulate
+from dissensus.inference.area_scores import population_scores
+from dissensus.inference.importance import importance_draws
+from dissensus.inference.mode import find_modes
+from dissensus.inference.nuts import nuts_draws
+from dissensus.inference.parameters import constrain
+from scipy import stats
+
+from .builders import density_of, make_area, make_choices, make_study
+from .chance import assert_same_moments, assert_within
+
+
+def test_nuts_draws_from_a_posterior_that_is_a_beta():
+    """One answer each, 12 for x and 5 for y: the share is Beta(13, 6)."""
+    density = density_of(make_choices(make_study(make_area("x y")), {"a0": np.repeat([0, 1], [12, 5])}))
+    modes = find_modes(density, np.random.default_rng(1))
+    drawn = nuts_draws(density, modes, np.random.default_rng(2), draws=800, tune=200, chains=2)
+    assert drawn.theta.shape == (2, 800, 1)
+    assert not drawn.diverging.any()
+    assert np.isfinite(drawn.energy).all()
+    share = constrain(density.parameters, drawn.theta.reshape(-1, 1), 2).share[:, 0].reshape(2, 800)
+    exact = stats.beta(13, 6)
+    for quantile in (0.05, 0.5, 0.95):
+        below = (share < exact.ppf(quantile)).astype(float)
+        assert_within(below.mean(), quantile, np.sqrt(quantile * (1 - quantile) / array_stats.ess(below)))
+
+
+def test_nuts_and_importance_draws_agree():
+    density = density_of(simulate(make_study(make_area(*["x y"] * 3)), 60, seed=1))
+    modes = find_modes(density, np.random.default_rng(3))
+    weighted = importance_draws(density, modes, np.random.default_rng(4), draws=8000)
+    assert weighted.accepted
+    drawn = nuts_draws(density, modes, np.random.default_rng(6), draws=700, tune=300, chains=2)
+    assert drawn.diverging.mean() < 0.01
+    chains = np.concatenate([drawn.theta, _scores(density, drawn.theta)], axis=-1)
+    draws = np.concatenate([weighted.theta, _scores(density, weighted.theta)], axis=-1)
+    for k in range(draws.shape[1]):
+        ess = min(float(array_stats.ess(chains[..., k], method=method)) for method in ("mean", "sd"))
+        assert ess > 100
+        assert_same_moments(
+            chains[..., k].ravel(),
+            draws[:, k],
+            ess=(ess, _effective(weighted, draws[:, k])),
+            weight=np.exp(weighted.log_weight),
+        )
+
+
+def _effective(weighted, values):
+    """Return the effective number of weighted draws for the mean and the standard deviation of these values."""
+    weight = np.exp(weighted.log_weight)
+    effective = []
+    for x in (values, np.square(values - weight @ values)):
+        square = np.square(x - weight @ x)
+        effective.append(weight @ square / (np.square(weight) @ square))
+    return min(effective)
+
+
+def _scores(density, theta):
+    overall = population_scores(density, theta.reshape(-1, density.size)).overall
+    scores = np.column_stack([overall.contention, overall.misalignment, overall.relative_misalignment])
+    return scores.reshape(*theta.shape[:-1], 3)
+
+
+def test_seeds_fix_the_draws():
+    density = density_of(make_choices(make_study(make_area("x y")), {"a0": [0, 1, 1]}))
+    modes = find_modes(density, np.random.default_rng(7))
+    one, other = (nuts_draws(density, modes, np.random.default_rng(8), draws=20, tune=20, chains=2) for _ in range(2))
+    np.testing.assert_array_equal(one.theta, other.theta)
+    assert not np.array_equal(one.theta[0], one.theta[1])
