@@ -6,16 +6,14 @@ one left-out agent (ELPD), so that a reader sees whether the score depends on th
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError
 
-from ..datasets.choices import Choices
-from ..datasets.study import Priors
 from .area_scores import AreaScores, area_scores
-from .density import AreaDensity, area_density, null_density, row_log_likelihood
+from .density import AreaDensity, null_density, restructured, row_log_likelihood
 from .importance import importance_draws, resample
 from .mode import find_modes
 
@@ -27,6 +25,7 @@ STRUCTURES: tuple[tuple[str, bool], ...] = (("follow", False), ("follow", True),
 _DRAWS = 1_000
 _ENOUGH = 200  # effective draws: a comparison needs fewer than a published number
 _SCORED = 400
+_TINY = 1e-290
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,25 +62,19 @@ class Structure:
         return self.rule + (", no goal" if self.no_goal and self.rule != "null" else "")
 
 
-def fit_structure(
-    choices: Choices, area_index: int, priors: Priors, rng: np.random.Generator, *, rule: str, no_goal: bool
-) -> Structure:
+def fit_structure(own: AreaDensity, rng: np.random.Generator, *, rule: str, no_goal: bool) -> Structure:
     """Return the fit of one structure of one area.
 
     Parameters
     ----------
-    choices, area_index, priors
-        The choices, the position of the area, and the prior settings.
+    own
+        Density of the area as the study has it.
     rng
         Source of starts and draws.
     rule, no_goal
         The structure, or ``rule="null"``.
     """
-    area = choices.areas[area_index]
-    if rule == "null":
-        density = null_density(choices, area, priors)
-    else:
-        density = area_density(choices, replace(area, rule=rule, no_goal=no_goal), priors)
+    density = null_density(own) if rule == "null" else restructured(own, rule=rule, no_goal=no_goal)
     modes = find_modes(density, rng, starts=1 if rule == "null" else 6)
     try:
         weighted = importance_draws(density, modes, rng, draws=_DRAWS, rounds=4, enough=_ENOUGH)
@@ -110,9 +103,8 @@ def leave_one_out(row_loglik: Array, log_weight: Array) -> Array:
         Normalised log weights of the draws, (draw,).
     """
     best = row_loglik.max(axis=0)
-    likelihood = np.exp(row_loglik - best)
-    ratio = log_weight[:, None] - row_loglik
-    ratio = np.exp(ratio - ratio.max(axis=0))
+    likelihood = np.maximum(np.exp(row_loglik - best), _TINY)
+    ratio = np.exp(log_weight)[:, None] / likelihood
     np.minimum(ratio, ratio.sum(axis=0) / np.sqrt(len(ratio)), out=ratio)
     return np.asarray(best + np.log((ratio * likelihood).sum(axis=0) / ratio.sum(axis=0)))
 

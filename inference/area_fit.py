@@ -23,6 +23,7 @@ MIN_ESS = 400
 QUADRATURE_ERROR = 0.01
 """Largest change of an agent's log likelihood on doubling the nodes."""
 _MOST_NODES = 512
+_CHEAP = 40_000  # cells of one evaluation
 _DOUBLINGS = 2  # of the NUTS draws, before R-hat or ESS is called a failure
 
 
@@ -99,7 +100,7 @@ def fit_area(
     importance = None
     if method != "nuts" or density.size == 0:
         try:
-            importance = importance_draws(density, modes, rng, draws=2 * draws)
+            importance = importance_draws(density, modes, rng, draws=_proposals(density, draws))
         except LinAlgError:
             importance = None
         if importance is not None and (importance.accepted or method == "laplace"):
@@ -109,6 +110,13 @@ def fit_area(
             return AreaFit(density, modes, "importance", centre[None], None, None)
     report(f"{density.area.name}: sampling with NUTS")
     return _nuts_fit(density, modes, importance, rng, draws)
+
+
+def _proposals(density: AreaDensity, draws: int) -> int:
+    """Return the number of importance draws per round: five for each draw kept, two where an evaluation is dear."""
+    rows = density.rows
+    cells = (len(rows.first) + len(rows.second)) * density.states.n_states * rows.n_priors + rows.n_rows
+    return draws * (5 if cells <= _CHEAP else 2)
 
 
 def refine_nodes(

@@ -90,8 +90,16 @@ def at_least(name: str, area: str, value: float, bound: float, message: str, *, 
     return Check(name, "ok" if passed else state, area, "" if passed else message, float(value), float(bound))
 
 
-def sampling_checks(fit: AreaFit, scores: AreaScores) -> list[Check]:
-    """Return the checks of the draws of one area: the same questions whichever method made them."""
+def sampling_checks(fit: AreaFit, scores: AreaScores, *, shares: Array | None = None) -> list[Check]:
+    """Return the checks of the draws of one area: the same questions whichever method made them.
+
+    Parameters
+    ----------
+    fit, scores
+        The area and its scores.
+    shares
+        Share of each prior over states in the population, (prior,); default as in the data.
+    """
     name = fit.density.area.name
     checks = [_finite(fit, scores)]
     if fit.method == "importance":
@@ -108,11 +116,14 @@ def sampling_checks(fit: AreaFit, scores: AreaScores) -> list[Check]:
         ]
     else:
         checks += _nuts_checks(fit, scores)
-    definite = bool(leading(fit.modes)) or fit.density.size == 0
+    kept = leading(fit.modes)
+    height = max((mode.log_density for mode in kept), default=-np.inf)
+    higher = [mode for mode in fit.modes if mode.covariance is None and mode.log_density > height]
+    definite = (bool(kept) and not higher) or fit.density.size == 0
     if fit.method == "importance":
         message = "" if definite else "The Hessian at the mode is not positive definite."
         checks.append(Check("hessian", "ok" if definite else "refused", name, message))
-    checks += _second_mode(fit, scores)
+    checks += _second_mode(fit, scores, shares)
     return checks
 
 
@@ -132,9 +143,10 @@ def _nuts_checks(fit: AreaFit, scores: AreaScores) -> list[Check]:
     chains = fit.theta.shape[0]
     if run is None or chains < 4 or fit.rhat is None or fit.ess is None:
         return [Check("chains", "refused", name, "NUTS needs four complete chains.")]
-    values = scores.sample.overall.contention.reshape(chains, -1)
-    score_rhat = float(array_stats.rhat(values)) if np.ptp(values) > 1e-12 else 1.0
-    rhat, ess = float(np.maximum(fit.rhat, score_rhat)), fit.ess
+    names = SCORES if fit.density.states.weighted else SCORES[:1]
+    published = [np.asarray(getattr(e.overall, s)) for e in (scores.sample, scores.population) for s in names]
+    rhats = [float(array_stats.rhat(v.reshape(chains, -1))) for v in published if not np.ptp(v) <= 1e-12]
+    rhat, ess = float(np.max([fit.rhat, *rhats])), fit.ess
     moving = run.theta.std(axis=1)
     bfmi = float(np.min(array_stats.bfmi(run.energy)))
     divergent, deep = int(run.diverging.sum()), float(run.depth_reached.mean())
@@ -148,12 +160,12 @@ def _nuts_checks(fit: AreaFit, scores: AreaScores) -> list[Check]:
     ]
 
 
-def _second_mode(fit: AreaFit, scores: AreaScores) -> list[Check]:
+def _second_mode(fit: AreaFit, scores: AreaScores, shares: Array | None) -> list[Check]:
     """Caution where another mode of comparable mass gives another score."""
     name, modes = fit.density.area.name, leading(fit.modes)
     if len(modes) < 2:
         return []
-    at_modes = population_scores(fit.density, np.stack([mode.theta for mode in modes])).overall
+    at_modes = population_scores(fit.density, np.stack([mode.theta for mode in modes]), shares=shares).overall
     apart: dict[str, float] = {}
     for score in SCORES if fit.density.states.weighted else ("contention",):
         here, spread = getattr(at_modes, score), float(np.std(getattr(scores.population.overall, score)))
@@ -169,7 +181,9 @@ def _second_mode(fit: AreaFit, scores: AreaScores) -> list[Check]:
     return [Check("second-mode", "caution", name, text, max(apart.values()), scores=tuple(apart))]
 
 
-def prior_checks(fit: AreaFit, scores: AreaScores, theta: Array, rng: np.random.Generator) -> list[Check]:
+def prior_checks(
+    fit: AreaFit, scores: AreaScores, theta: Array, rng: np.random.Generator, *, shares: Array | None = None
+) -> list[Check]:
     """Return the checks of how much the prior decides: sensitivity, and contraction of scores and weights.
 
     Parameters
@@ -180,6 +194,8 @@ def prior_checks(fit: AreaFit, scores: AreaScores, theta: Array, rng: np.random.
         The draws behind the scores, (draw, coordinate).
     rng
         Draws from the prior.
+    shares
+        Share of each prior over states in the population, (prior,); default as in the data.
     """
     density, name = fit.density, fit.density.area.name
     checks: list[Check] = []
@@ -193,7 +209,7 @@ def prior_checks(fit: AreaFit, scores: AreaScores, theta: Array, rng: np.random.
         text = f"The prior of the {block} moves the score (power-scaling sensitivity above {SENSITIVE}: {shown})."
         state = Check("prior-sensitivity", "caution", name, text, max(values.values()), SENSITIVE, tuple(values))
         checks.append(state)
-    prior_theta, prior = prior_population_scores(density, rng)
+    prior_theta, prior = prior_population_scores(density, rng, shares=shares)
     for score in names:
         before = getattr(prior, score)
         if before.var() < 1e-12:

@@ -80,16 +80,7 @@ def area_density(choices: Choices, area: AreaChoices, priors: Priors) -> AreaDen
     weighted = is_weighted(area)
     nodes = default_nodes(int(area.n_answers.max(initial=0)), rule=area.rule, kappa=area.kappa)
     states = make_states(len(area.goals), no_goal=area.no_goal, weighted=weighted, nodes=nodes)
-    return _assemble(choices, area, priors, states, free=area.baseline == "free" and weighted)
-
-
-def null_density(choices: Choices, area: AreaChoices, priors: Priors) -> AreaDensity:
-    """Return the density of the null model of an area: nobody holds a goal, every answer follows the baseline."""
-    empty = replace(area, goals=(), conflict=np.zeros((0, 0)), serves=area.serves[:0], no_goal=True)
-    return _assemble(choices, empty, priors, make_states(0, no_goal=True, weighted=False, nodes=1), free=True)
-
-
-def _assemble(choices: Choices, area: AreaChoices, priors: Priors, states: States, *, free: bool) -> AreaDensity:
+    free = area.baseline == "free" and weighted
     table = make_table(area.serves, area.item_of_option, states, rule=area.rule, kappa=area.kappa)
     ungrouped = bool((choices.group_of_agent < 0).any())
     # One group that holds everybody needs no deviation from the whole.
@@ -118,6 +109,28 @@ def with_nodes(density: AreaDensity, nodes: int) -> AreaDensity:
     states = make_states(old.n_goals, no_goal=old.no_goal, weighted=old.weighted, nodes=nodes)
     table = make_table(area.serves, area.item_of_option, states, rule=area.rule, kappa=area.kappa)
     return replace(density, states=states, table=table)
+
+
+def restructured(density: AreaDensity, *, rule: str, no_goal: bool) -> AreaDensity:
+    """Return the density of the same answers under another choice rule, with or without "no goal"."""
+    area, weighted = replace(density.area, rule=rule, no_goal=no_goal), density.states.weighted
+    nodes = default_nodes(int(area.n_answers.max(initial=0)), rule=rule, kappa=area.kappa)
+    states = make_states(len(area.goals), no_goal=no_goal, weighted=weighted, nodes=nodes)
+    return _with_states(density, area, states, density.parameters.option_sizes)
+
+
+def null_density(density: AreaDensity) -> AreaDensity:
+    """Return the density of the null model of an area: nobody holds a goal, every answer follows the baseline."""
+    area = density.area
+    empty = replace(area, goals=(), conflict=np.zeros((0, 0)), serves=area.serves[:0], no_goal=True)
+    sizes = tuple(int(size) for size in np.bincount(area.item_of_option))
+    return _with_states(density, empty, make_states(0, no_goal=True, weighted=False, nodes=1), sizes)
+
+
+def _with_states(density: AreaDensity, area: AreaChoices, states: States, sizes: tuple[int, ...]) -> AreaDensity:
+    table = make_table(area.serves, area.item_of_option, states, rule=area.rule, kappa=area.kappa)
+    parameters = replace(density.parameters, n_shares=states.n_shares, weighted=states.weighted, option_sizes=sizes)
+    return replace(density, area=area, states=states, table=table, parameters=parameters)
 
 
 def state_prior(density: AreaDensity, values: Values) -> Array:

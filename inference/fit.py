@@ -190,7 +190,7 @@ def _structures(
     def run(task: tuple[_Job, int, str, bool]) -> Structure:
         job, k, rule, no_goal = task
         rng = np.random.default_rng(job.streams[2 + k])
-        return fit_structure(job.choices, job.index, job.priors, rng, rule=rule, no_goal=no_goal)
+        return fit_structure(job.density, rng, rule=rule, no_goal=no_goal)
 
     done = parallel_map(run, tasks)
     result = []
@@ -220,9 +220,9 @@ def _run_checks(
     flat = theta.reshape(-1, fitted.density.size)
     rng = np.random.default_rng(job.streams[-1])
     return [
-        *sampling_checks(fitted, scores),
+        *sampling_checks(fitted, scores, shares=job.shares),
         *structure_checks(fitted.density, structures, null),
-        *prior_checks(fitted, scores, flat, rng),
+        *prior_checks(fitted, scores, flat, rng, shares=job.shares),
         *identification_checks(fitted.density),
         *predictive_checks(fitted.density, flat),
     ]

@@ -23,8 +23,8 @@ MAX_KHAT = 0.7
 """Largest Pareto k̂ at which importance draws are accepted (Vehtari et al. 2024)."""
 MIN_EFFECTIVE = 400
 """Smallest number of effective draws accepted."""
-COMFORTABLE = 1_000
-"""Adaptation goes on below this many effective draws, while rounds are left."""
+COMFORTABLE = 0.25
+"""Adaptation goes on below this many effective draws per draw, while rounds are left."""
 ROUNDS = 6
 """Most rounds of adaptation."""
 _WIDENED = 2  # the round before which components are added
@@ -177,7 +177,7 @@ def importance_draws(
     *,
     draws: int,
     rounds: int = ROUNDS,
-    enough: float = COMFORTABLE,
+    enough: float | None = None,
 ) -> ImportanceDraws:
     """Return weighted draws from the posterior of an area, adapting the proposal while they are too few.
 
@@ -194,7 +194,7 @@ def importance_draws(
     rounds
         Most rounds of adaptation; 0 is plain Laplace importance sampling.
     enough
-        Number of effective draws, with k̂ ≤ 0.7, at which adaptation stops.
+        Number of effective draws, with k̂ ≤ 0.7, at which adaptation stops; default a quarter of ``draws``.
 
     Returns
     -------
@@ -204,6 +204,7 @@ def importance_draws(
     """
     if density.size == 0:
         return ImportanceDraws(np.zeros((draws, 0)), np.full(draws, -np.log(draws)), float("-inf"), float(draws), 0)
+    enough = COMFORTABLE * draws if enough is None else enough
     mixture = proposal(modes)
     best, best_mixture = _round(density, mixture, rng, draws, 0), mixture
     last = best

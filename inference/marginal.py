@@ -126,9 +126,11 @@ def make_rows(
     fit_weight
         Weight of each agent in the likelihood, (agent,), or None for 1.
     """
-    key, row_of_agent = np.unique(pattern_of_agent * n_priors + prior_of_agent, return_inverse=True)
-    pattern, group = key // n_priors, key % n_priors
-    agents = np.bincount(row_of_agent, minlength=len(key))
+    code = pattern_of_agent * n_priors + prior_of_agent
+    number = np.bincount(code, minlength=len(counts) * n_priors)
+    key = np.flatnonzero(number)
+    row_of_agent = (np.cumsum(number > 0) - 1)[code]
+    pattern, group, agents = key // n_priors, key % n_priors, number[key]
     multiplicity = agents.astype(float) if fit_weight is None else np.bincount(row_of_agent, fit_weight, len(key))
     first, second, a, b = split_items(counts, item_of_option, n_states)
     return Rows(first, second, a[pattern], b[pattern], group, n_priors, pattern, agents, multiplicity, row_of_agent)

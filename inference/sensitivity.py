@@ -94,11 +94,11 @@ def prior_sensitivity(density: AreaDensity, theta: Array, scores: PairScores) ->
 
 
 def prior_population_scores(
-    density: AreaDensity, rng: np.random.Generator, *, draws: int = _PRIOR_DRAWS
+    density: AreaDensity, rng: np.random.Generator, *, draws: int = _PRIOR_DRAWS, shares: Array | None = None
 ) -> tuple[Array, PairScores]:
     """Return prior draws, (draw, coordinate), and the population scores at them, (draw,)."""
     theta = draw_prior(density.parameters, draws, rng)
-    return theta, population_scores(density, theta).overall
+    return theta, population_scores(density, theta, shares=shares).overall
 
 
 def contraction(prior: Array, posterior: Array) -> float:

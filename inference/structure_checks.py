@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from .alternatives import Structure, elpd_difference
 from .checks import Check
 from .density import AreaDensity
+from .importance import MAX_KHAT
 from .sensitivity import SCORES
 
 Array = NDArray[np.float64]
@@ -55,9 +56,9 @@ def structure_checks(density: AreaDensity, structures: Sequence[Structure], null
 
 def _depends(density: AreaDensity, own: Structure, structures: Sequence[Structure]) -> Check:
     name = density.area.name
-    failed = [s.name for s in structures if not np.isfinite(s.elpd)]
+    failed = [s.name for s in structures if not np.isfinite(s.elpd) or (s is not own and not s.khat <= MAX_KHAT)]
     if failed:
-        text = f"The alternatives {', '.join(failed)} could not be fitted, so dependence on the model is unknown."
+        text = f"The alternatives {', '.join(failed)} could not be fitted well, so dependence on the model is unknown."
         return Check("depends-on-model", "caution", name, text)
     best = max(structures, key=lambda s: s.elpd)
     lead = best.elpd - own.elpd

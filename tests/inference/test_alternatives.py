@@ -56,7 +56,7 @@ def test_leave_one_out_is_what_refits_without_the_agent_predict():
 
 def test_leave_one_out_of_equal_draws_is_that_of_arviz():
     """On the fit of the bundled table: sum and every agent, within what smoothing changes."""
-    choices, tree = stouffer_toby()
+    tree = stouffer_toby()[1]
     loglik = tree["log_likelihood"]["answers"].values[0].astype(float)
     ours = leave_one_out(loglik, np.full(len(loglik), -np.log(len(loglik))))
     theirs = az.loo(tree, pointwise=True)
@@ -111,7 +111,9 @@ def _study(rule):
 def _fitted(rule, structure):
     truth = {"a": {"goal_share": [0.5, 0.3, 0.2], "weight_mean": 0.8, "weight_concentration": 20.0}}
     choices = datasets.simulate(_study(rule), 1_000, seed=2, truth=truth)
-    return fit_structure(choices, 0, choices.study.priors, _rng(3), rule=structure[0], no_goal=structure[1])
+    return fit_structure(
+        area_density(choices, choices.areas[0], choices.study.priors), _rng(3), rule=structure[0], no_goal=structure[1]
+    )
 
 
 @pytest.mark.parametrize("rule", ["follow", "luce"])
@@ -140,7 +142,9 @@ def test_the_elpd_sums_over_agents_by_weight():
     choices = datasets.simulate(_study("follow"), 60, seed=2)
     weight = np.random.default_rng(3).gamma(2.0, 1.0, 60)
     choices = replace(choices, survey_weight=weight)
-    structure = fit_structure(choices, 0, choices.study.priors, _rng(), rule="follow", no_goal=False)
+    structure = fit_structure(
+        area_density(choices, choices.areas[0], choices.study.priors), _rng(), rule="follow", no_goal=False
+    )
     of_agent = density_of(choices).rows.row_of_agent
     assert structure.elpd == pytest.approx(choices.fit_weight @ structure.row_elpd[of_agent])
 
@@ -151,7 +155,7 @@ def test_the_null_model_predicts_from_the_shares_of_options():
     rng = _rng(5)
     answers = {"a0": rng.integers(2, size=200), "a1": (rng.random(200) < 0.2).astype(int)}
     choices = make_choices(study, answers)
-    null = fit_structure(choices, 0, study.priors, _rng(6), rule="null", no_goal=True)
+    null = fit_structure(area_density(choices, choices.areas[0], study.priors), _rng(6), rule="null", no_goal=True)
     shares = [np.bincount(given) / 200 for given in answers.values()]
     expected = sum(200 * share @ np.log(share) for share in shares)
     assert null.elpd == pytest.approx(expected - 2, abs=1.0)  # one parameter each costs about 1
@@ -162,7 +166,7 @@ def test_the_null_model_shares_its_rows_with_the_others():
     """So that differences row by row are differences agent by agent."""
     study = make_study(make_area("x y", "y x -"))
     choices = datasets.simulate(study, 60, seed=1, groups=["g", "h"], missing=0.2)
-    null = null_density(choices, choices.areas[0], study.priors)
+    null = null_density(area_density(choices, choices.areas[0], study.priors))
     own = area_density(choices, choices.areas[0], study.priors)
     np.testing.assert_array_equal(null.rows.row_of_agent, own.rows.row_of_agent)
     np.testing.assert_array_equal(null.rows.multiplicity, own.rows.multiplicity)
@@ -174,7 +178,9 @@ def test_a_structure_that_cannot_be_fitted_is_reported_as_such(monkeypatch):
 
     monkeypatch.setattr(module, "importance_draws", fail)
     choices = datasets.simulate(_study("follow"), 30, seed=2)
-    lost = fit_structure(choices, 0, choices.study.priors, _rng(), rule="luce", no_goal=False)
+    lost = fit_structure(
+        area_density(choices, choices.areas[0], choices.study.priors), _rng(), rule="luce", no_goal=False
+    )
     assert np.isnan(lost.elpd) and np.isnan(lost.khat) and np.isnan(lost.row_elpd).all()
     assert lost.scores is None
 

@@ -296,7 +296,7 @@ def test_hessian(case):
 def test_null_model_is_the_baseline_alone(case):
     choices = CASES[case]()
     area = choices.areas[0]
-    density = null_density(choices, area, choices.study.priors)
+    density = null_density(area_density(choices, area, choices.study.priors))
     weight = np.ones(choices.n_agents) if choices.fit_weight is None else choices.fit_weight
     for theta in points_of(density).values():
         logits = theta[density.parameters.slices["baseline"]] @ density.parameters.baseline_basis.T

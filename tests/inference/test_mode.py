@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from dissensus.datasets.simulate import simulate
-from dissensus.inference.density import hessian, log_density, null_density, value_and_gradient
+from dissensus.inference.density import area_density, hessian, log_density, null_density, value_and_gradient
 from dissensus.inference.mode import MASS_WINDOW, climb, find_modes, leading
 from dissensus.inference.parameters import constrain, draw_prior
 
@@ -49,7 +49,7 @@ def test_modes_come_best_mass_first():
 def test_laplace_mass_of_a_normal_density_is_its_integral():
     """The null model without data: baselines are normal, and nothing else is unknown."""
     choices = CASES["follow"]()
-    density = without_data(null_density(choices, choices.areas[0], choices.study.priors))
+    density = without_data(null_density(area_density(choices, choices.areas[0], choices.study.priors)))
     (mode,) = find_modes(density, np.random.default_rng(4))
     np.testing.assert_allclose(mode.theta, 0, atol=1e-6)
     np.testing.assert_allclose(mode.covariance, np.eye(density.size), atol=1e-6)

@@ -97,7 +97,7 @@ def _refused():
 def test_refused_fits_give_no_scores_but_their_reasons():
     tree = _refused()
     assert json.loads(tree.attrs["state"]) == "refused"
-    with pytest.raises(Refused, match="a: Pareto k̂ of the importance draws is 0.93, above 0.7.") as caught:
+    with pytest.raises(Refused, match=r"a: Pareto k̂ of the importance draws is 0\.93, above 0\.7\.") as caught:
         inference.scores(tree)
     assert list(caught.value.reasons) == json.loads(tree.attrs["reasons"])
     assert len(inference.summarize(tree)) == 0
