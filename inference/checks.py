@@ -28,6 +28,7 @@ STATES = ("ok", "note", "caution", "refused")
 MIN_SCORE_CONTRACTION = 0.1
 MIN_WEIGHT_CONTRACTION = 0.2
 _MIN_BFMI = 0.3
+_THINNED_RHAT = 1.05  # of the stored scores: with 250 draws a chain, R-hat passes 1.01 by chance
 
 
 @dataclass(frozen=True)
@@ -144,14 +145,21 @@ def _nuts_checks(fit: AreaFit, scores: AreaScores) -> list[Check]:
     if run is None or chains < 4 or fit.rhat is None or fit.ess is None:
         return [Check("chains", "refused", name, "NUTS needs four complete chains.")]
     names = SCORES if fit.density.states.weighted else SCORES[:1]
-    published = [np.asarray(getattr(e.overall, s)) for e in (scores.sample, scores.population) for s in names]
-    rhats = [float(array_stats.rhat(v.reshape(chains, -1))) for v in published if not np.ptp(v) <= 1e-12]
-    rhat, ess = float(np.max([fit.rhat, *rhats])), fit.ess
+    # At every draw of the chains: the stored scores are thinned, and R-hat of few draws is above 1.01 by chance.
+    every = population_scores(fit.density, run.theta.reshape(-1, fit.density.size)).overall
+    columns = [np.asarray(getattr(every, score)).reshape(chains, -1) for score in names]
+    columns = [column for column in columns if not np.ptp(column) <= 1e-12]
+    rhat = float(np.max([fit.rhat, *(float(array_stats.rhat(column)) for column in columns)]))
+    ess = float(np.min([fit.ess, *(float(array_stats.ess(column)) for column in columns)]))
+    kept = [np.asarray(getattr(e.overall, s)) for e in (scores.sample, scores.population) for s in names]
+    stored = [float(array_stats.rhat(v.reshape(chains, -1))) for v in kept if not np.ptp(v) <= 1e-12]
+    thinned = float(np.max(stored, initial=1.0))
     moving = run.theta.std(axis=1)
     bfmi = float(np.min(array_stats.bfmi(run.energy)))
     divergent, deep = int(run.diverging.sum()), float(run.depth_reached.mean())
     return [
         at_most("r-hat", name, rhat, MAX_RHAT, f"Chains disagree: R-hat is {rhat:.3f}, above {MAX_RHAT}."),
+        at_most("r-hat-scores", name, thinned, _THINNED_RHAT, f"Chains disagree on a score: R-hat is {thinned:.3f}."),
         at_least("ess", name, ess, MIN_ESS, f"The effective sample size is {ess:.0f}, below {MIN_ESS}."),
         at_most("divergences", name, divergent, 0, f"{divergent} draws diverged."),
         at_least("e-bfmi", name, bfmi, _MIN_BFMI, f"E-BFMI is {bfmi:.2f}, below {_MIN_BFMI}."),
