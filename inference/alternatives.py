@@ -24,7 +24,7 @@ STRUCTURES: tuple[tuple[str, bool], ...] = (("follow", False), ("follow", True),
 
 _DRAWS = 1_000
 _ENOUGH = 200  # effective draws: a comparison needs fewer than a published number
-_SCORED = 400
+_SCORED = 250
 _TINY = 1e-290
 
 
@@ -75,7 +75,7 @@ def fit_structure(own: AreaDensity, rng: np.random.Generator, *, rule: str, no_g
         The structure, or ``rule="null"``.
     """
     density = null_density(own) if rule == "null" else restructured(own, rule=rule, no_goal=no_goal)
-    modes = find_modes(density, rng, starts=1 if rule == "null" else 6)
+    modes = find_modes(density, rng, starts=1 if rule == "null" else 3)
     try:
         weighted = importance_draws(density, modes, rng, draws=_DRAWS, rounds=4, enough=_ENOUGH)
     except LinAlgError:
