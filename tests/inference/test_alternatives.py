@@ -133,7 +133,7 @@ def test_structures_are_named_and_scored():
     assert null.name == "null"
     assert null.scores is None
     plain, no_goal = _fitted("follow", STRUCTURES[0]), _fitted("follow", STRUCTURES[1])
-    assert plain.scores.sample.overall.contention.shape == (400,)
+    assert plain.scores.sample.overall.contention.shape == (module._SCORED,)
     assert plain.scores.states.count.shape[-1] == 3
     assert no_goal.scores.states.count.shape[-1] == 4
 

@@ -65,7 +65,7 @@ def _states(fitted, scores):
 
 def test_good_draws_pass():
     assert _states(*_weighted()) == {"finite": "ok", "pareto-k": "ok", "effective-draws": "ok", "hessian": "ok"}
-    names = {"finite", "r-hat", "ess", "divergences", "e-bfmi", "tree-depth", "moving"}
+    names = {"finite", "r-hat", "r-hat-scores", "ess", "divergences", "e-bfmi", "tree-depth", "moving"}
     assert _states(*_chains()) == dict.fromkeys(names, "ok")
 
 
@@ -163,7 +163,7 @@ def _shifted_scores(fitted, scores):
     [
         ("r-hat", _with(rhat=1.011)),
         ("r-hat", _with(rhat=np.nan)),
-        ("r-hat", _shifted_scores),
+        ("r-hat-scores", _shifted_scores),
         ("ess", _with(ess=399.0)),
         ("ess", _with(ess=np.nan)),
         ("divergences", _run(diverging=_put((2, 7), True))),
@@ -178,6 +178,8 @@ def _shifted_scores(fitted, scores):
 def test_faulty_chains_are_refused(name, change):
     states = _states(*change(*_chains()))
     assert states.pop(name) == "refused"
+    if name == "moving":  # the scores of a chain that stands still disagree with those of the others
+        states = {other: state for other, state in states.items() if other not in {"r-hat", "ess"}}
     assert set(states.values()) == {"ok"}
 
 
