@@ -55,11 +55,18 @@ def structure_checks(density: AreaDensity, structures: Sequence[Structure], null
 
 
 def _depends(density: AreaDensity, own: Structure, structures: Sequence[Structure]) -> Check:
+    failed = [s for s in structures if not np.isfinite(s.elpd) or (s is not own and not s.khat <= MAX_KHAT)]
+    check = _compared(density, own, [s for s in structures if s not in failed]) if own not in failed else None
+    if check is None or (failed and check.state != "caution"):
+        names = " and ".join(f"'{s.name}'" for s in failed)
+        text = f"The structure {names} could not be fitted well, so dependence on the model is unknown."
+        return Check("depends-on-model", "caution", density.area.name, text)
+    return check
+
+
+def _compared(density: AreaDensity, own: Structure, structures: Sequence[Structure]) -> Check:
+    """Return what the structures that could be fitted say of the dependence on the model."""
     name = density.area.name
-    failed = [s.name for s in structures if not np.isfinite(s.elpd) or (s is not own and not s.khat <= MAX_KHAT)]
-    if failed:
-        text = f"The alternatives {', '.join(failed)} could not be fitted well, so dependence on the model is unknown."
-        return Check("depends-on-model", "caution", name, text)
     best = max(structures, key=lambda s: s.elpd)
     lead = best.elpd - own.elpd
     if lead > BETTER:

@@ -93,7 +93,7 @@ def test_a_structure_that_could_not_be_fitted_leaves_the_question_open():
     structures[2] = replace(structures[2], elpd=float("nan"), scores=None)
     check = _depends(structures)
     assert check.state == "caution"
-    assert "luce could not be fitted" in check.message
+    assert "'luce' could not be fitted" in check.message
 
 
 def _null(gap, spread):
