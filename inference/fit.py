@@ -113,8 +113,8 @@ def _fit_parts(
     shares = _population_shares(choices, densities[0], group_shares)
     say("fitting areas")
     jobs = [
-        _Job(choices, index, density, settings, stream.spawn(4 + len(STRUCTURES)), method, draws, shares, say)
-        for index, (density, stream) in enumerate(zip(densities, streams[:-1], strict=True))
+        _Job(density, stream.spawn(4 + len(STRUCTURES)), method, draws, shares, say)
+        for density, stream in zip(densities, streams[:-1], strict=True)
     ]
     fits = parallel_map(_run_fit, jobs)
     say("drawing scores")
@@ -148,10 +148,7 @@ def _observed(choices: Choices, replicates: int, rng: np.random.Generator) -> tu
 
 @dataclass(frozen=True, eq=False)
 class _Job:
-    choices: Choices
-    index: int
     density: AreaDensity
-    priors: Priors
     streams: list[np.random.SeedSequence]
     method: Method
     draws: int

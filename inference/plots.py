@@ -11,9 +11,9 @@ import pandas as pd
 import xarray as xr
 
 from ..datasets.study import Study
-from ..errors import Fault, InputError, Refused, shown
+from ..errors import Fault, InputError, clean, shown
 from .checks import from_dataset
-from .report_text import ESTIMAND_NAMES, SMALL_GROUP, clean, group_sizes, number, origin
+from .report_text import ESTIMAND_NAMES, SMALL_GROUP, group_sizes, number, origin
 from .result import attribute
 from .scores import SCORE_NAMES
 from .summary import summarize

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 from typing import Any
@@ -17,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..datasets.study import Study
-from ..errors import Fault, InputError, shown
+from ..errors import Fault, InputError, clean, shown
 from .checks import Check, from_dataset, sentences, worst
 from .result import attribute
 from .scores import SCORE_NAMES
@@ -34,12 +33,6 @@ _QUANTILE = 2.1
 """Monte Carlo error of a 5 % quantile of normal draws over that of their mean."""
 _WIDE, _BOTH = 96, 76
 _LARGEST_GOALS = 8
-
-
-def clean(text: str) -> str:
-    """Return a text with control and direction characters escaped, so that no label can steer a terminal."""
-    hidden = {"Cc", "Cf", "Zl", "Zp", "Cs", "Co"}
-    return "".join(c if unicodedata.category(c) not in hidden else f"\\u{ord(c):04x}" for c in text)
 
 
 def number(row: Mapping[Any, Any] | pd.Series) -> tuple[str, str]:

@@ -13,10 +13,15 @@ _SHOWN = 60
 _HIDDEN = {"Cc", "Cf", "Zl", "Zp", "Cs", "Co"}
 
 
+def clean(text: str) -> str:
+    """Return a text with control and direction characters escaped, so that no label can steer a terminal."""
+    return "".join(f"\\u{ord(c):04x}" if unicodedata.category(c) in _HIDDEN else c for c in text)
+
+
 def shown(value: object) -> str:
     """Return the first 60 characters of a value in quotes, with control and direction characters escaped."""
     text = str(value)
-    safe = "".join(f"\\u{ord(c):04x}" if unicodedata.category(c) in _HIDDEN else c for c in text[:_SHOWN])
+    safe = clean(text[:_SHOWN])
     return f"'{safe}'" + ("…" if len(text) > _SHOWN else "")
 
 
