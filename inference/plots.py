@@ -11,7 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from ..datasets.study import Study
-from ..errors import Fault, InputError, clean, shown
+from ..errors import Fault, InputError, Refused, clean, shown
 from .checks import from_dataset
 from .report_text import ESTIMAND_NAMES, SMALL_GROUP, group_sizes, number, origin
 from .result import attribute
