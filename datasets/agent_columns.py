@@ -14,13 +14,15 @@ from .study import Table
 from .validation import hint
 
 _MISSING, _UNKNOWN = -1, -2
+_SMALLEST = 1e-100
+"""Survey weights lie between this and its inverse, so that their squares and sums are numbers."""
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
 def agent_labels(reading: Reading) -> tuple[NDArray[np.object_], NDArray[np.integer]]:
     """Return the labels of the agents, in order of appearance, and the agent of each row."""
     name, n = reading.study.table.agent, reading.text.n_rows
-    if name is None:
+    if name is None or not reading.has(name):
         return np.array([str(row) for row in range(1, n + 1)], dtype=object), np.arange(n)
     codes, labels = reading.column(name)
     empty = (codes < 0) | (codes == place_of(labels, ""))
@@ -28,9 +30,13 @@ def agent_labels(reading: Reading) -> tuple[NDArray[np.object_], NDArray[np.inte
         remedy = "Give every row the label of its agent."
         row, count = int(np.argmax(empty)), int(empty.sum())
         reading.add("no-agent", "The row names no agent.", remedy, row=row, column=name, count=count)
-        if not len(labels):
-            reading.stop()
-        codes = np.where(empty, 0, codes)
+        # each of them an agent of its own, so that none is taken for another
+        codes = codes.astype(np.int64)
+        codes[empty] = len(labels) + np.arange(count)
+        labels = np.append(labels, np.full(count, "", dtype=object))
+    if reading.text.rounded(name):
+        message = "The agents are numbers above 2⁵³ held as floats: different ones may have become the same."
+        reading.add("rounded", message, "Read the column as text.", column=name)
     return labels, codes
 
 
@@ -39,7 +45,7 @@ def agent_groups(
 ) -> tuple[tuple[str, ...], NDArray[np.int64] | None]:
     """Return the names of the groups and the group of each agent, −1 for none."""
     layout = reading.study.table
-    if layout.group is None:
+    if layout.group is None or not reading.has(layout.group):
         return (), None
     codes, labels = reading.column(layout.group)
     merged = {code: place for place, codes_of in enumerate(layout.groups.values()) for code in codes_of}
@@ -96,13 +102,13 @@ def _refuse_groups(
 def agent_weights(reading: Reading, agent: NDArray[np.integer], n: int) -> NDArray[np.float64] | None:
     """Return the survey weight of each agent, and refuse those that are no weights."""
     name = reading.study.table.survey_weight
-    if name is None:
+    if name is None or not reading.has(name):
         return None
     weight = reading.text.numbers(name)
     if weight is None:
         codes, labels = reading.column(name)
         weight = np.array([*(_parse_weight(reading.study.table, label) for label in labels), np.nan])[codes]
-    wrong = np.flatnonzero(~(np.isfinite(weight) & (weight >= 0)))
+    wrong = np.flatnonzero(~((weight == 0) | ((weight >= _SMALLEST) & (weight <= 1 / _SMALLEST))))
     if len(wrong):
         _refuse_weights(reading, name, wrong, weight)
     elif not weight.any():
@@ -122,18 +128,24 @@ def _parse_weight(layout: Table, label: str) -> float:
 
 def _refuse_weights(reading: Reading, name: str, wrong: NDArray[np.int64], weight: NDArray[np.float64]) -> None:
     codes, labels = reading.column(name)
-    remedy = "A survey weight is a finite number, 0 or more."
+    remedy = "A survey weight is a finite number, 0 or more, written with the digits 0 to 9."
 
     def words(label: str) -> tuple[str, str]:
-        if re.fullmatch(r"[+-]?\d+,\d+", label):
+        plain = label.strip()
+        if re.fullmatch(r"[+-]?\d+,\d+", plain):
             return (
                 f"The survey weight {shown(label)} is not a number.",
                 'Write decimal = "," (or thousands = ",") below [table].',
             )
-        if re.fullmatch(r"[+-]?\d{1,3}([,.' ]\d{3})+([.,]\d+)?", label):
+        if re.fullmatch(r"[+-]?\d{1,3}([,.'’\s]\d{3})+([.,]\d+)?", plain):
             return f"The survey weight {shown(label)} is not a number.", "Give 'thousands' and 'decimal' below [table]."
-        what = "negative" if label.startswith("-") and label != "-inf" else "not a finite number"
-        return f"The survey weight {shown(label)} is {what}.", remedy
+        if plain.endswith(("%", "‰")):
+            return f"The survey weight {shown(label)} has a percent sign.", "Remove it: only ratios of weights count."
+        value = _parse_weight(reading.study.table, label)
+        if np.isfinite(value):
+            size = "negative" if value < 0 else "too small" if value < 1 else "too large"
+            return f"The survey weight {shown(label)} is {size}.", remedy
+        return f"The survey weight {shown(label)} is not a finite number.", remedy
 
     unknown = np.zeros(len(weight), dtype=bool)
     unknown[wrong] = True

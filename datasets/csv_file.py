@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import gzip
-import io
 import re
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import Fault, InputError, shown
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import Fault, InputError, brief, shown
 from .csv_scan import first_record, quotes_are_plain, scan
+from .file_bytes import line_ends, text_bytes
 from .study import Limits
 
 if TYPE_CHECKING:
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
 _BLOCK = 1 << 24
 """Bytes read at a time; no line may be longer."""
 
-_UNEVEN = re.compile(rb'"|\n\n|\n\r|\r\r')
+_MISFITS = 10_000
+"""Rows of a wrong length after which a file is not read any further, only looked through for such rows."""
+
+_UNEVEN = (b'"', b"\n\n", b"\n\r", b"\r\r")
 """Where a row may take more lines than one, or a line may hold no row."""
 
 _DELIMITERS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}
@@ -48,14 +52,15 @@ class CsvFile:
     """
 
     file: str
-    data: bytes
+    data: bytearray
     delimiter: str
     names: tuple[str, ...]
     header_line: int
     body: int
     body_line: int
     faults: list[Fault] = field(default_factory=list)
-    _lines: list[int] | None = None
+    _lines: NDArray[np.int64] | None = None
+    _even: bool | None = None
 
     def read(self, columns: Sequence[str], limits: Limits, plain: str | None = None) -> pa.Table:
         """Return the columns as text, all but ``plain`` encoded; rows of a wrong length become ``faults``."""
@@ -67,7 +72,7 @@ class CsvFile:
 
         def leave_out(row: Any) -> str:
             bad.append(None)
-            return "skip"
+            return "skip" if len(bad) < _MISFITS else "error"
 
         body = memoryview(self.data)[self.body :]
         if not bytes(body[:1024]).strip(b"\r\n") and not bytes(body).strip(b"\r\n"):
@@ -102,37 +107,42 @@ class CsvFile:
             if not self.faults and len(lines) != table.num_rows:
                 message = "The quotes of the file can be read in more than one way."
                 self.faults.append(_fault("quotes", message, "Write a quote inside a field twice.", self.file))
+            # where quotes are wrong, rows are not those of the table, and their lines would be others
+            if len(lines) != table.num_rows or {"quotes", "unclosed-quote"} & {fault.code for fault in self.faults}:
+                raise InputError(self.faults)
         return table
 
     def lines(self, rows: Sequence[int]) -> list[int | None]:
         """Return the line on which each row of the table starts, as an editor counts."""
-        even = self.data[self.body : self.body + 1] not in (b"\r", b"\n") and not _UNEVEN.search(self.data, self.body)
-        if self._lines is None and even:
+        if self._even is None:
+            self._even = bytes(self.data[self.body : self.body + 1]) not in {b"\r", b"\n"} and not any(
+                self.data.find(mark, self.body) >= 0 for mark in _UNEVEN
+            )
+        if self._lines is None and self._even:
             return [self.body_line + row for row in rows]
         lines = self._scan(None)
-        return [lines[row] if row < len(lines) else None for row in rows]
+        return [int(lines[row]) if row < len(lines) else None for row in rows]
 
-    def _scan(self, limits: Limits | None) -> list[int]:
+    def _scan(self, limits: Limits | None) -> NDArray[np.int64]:
         """Go through the file line by line; return the lines of the good rows, add the faults of the others."""
         if self._lines is None:
-            text = self.data[self.body :].decode("utf-8")
-            self._lines, faults = scan(text, self.delimiter, len(self.names), self.body_line, self.file)
+            self._lines, faults = scan(self.data, self.body, self.body_line, self.delimiter, len(self.names), self.file)
             self.faults += faults
             if limits is not None:
-                self.faults += self._long_lines(text, limits)
+                self.faults += self._long_lines(limits)
         return self._lines
 
-    def _long_lines(self, text: str, limits: Limits) -> list[Fault]:
+    def _long_lines(self, limits: Limits) -> list[Fault]:
+        longest = max(_BLOCK // 8, limits.label)
         return [
             _fault(
                 "long-label",
-                f"A line has {len(line):,} characters, and a label may have {limits.label:,}.",
+                f"A line has {len(match[0]):,} bytes, and a label may have {limits.label:,} characters.",
                 "Leave the column out, or raise 'label' below [table.limits].",
                 self.file,
-                line=number,
+                line=self.body_line + line_ends(self.data[self.body : self.body + match.start()]),
             )
-            for number, line in enumerate(io.StringIO(text, newline=""), self.body_line)
-            if len(line) > max(_BLOCK // 8, limits.label)
+            for match in re.finditer(rb"(?<![^\r\n])[^\r\n]{%d,}+" % (longest + 1), memoryview(self.data)[self.body :])
         ]
 
 
@@ -144,24 +154,31 @@ def open_csv(path: Path, file: str, delimiter: str | None, limits: Limits) -> Cs
     InputError
         If it is empty, no UTF-8 text, or its header cannot be used.
     """
-    data = _bytes(path, file, limits)
-    _refuse_encoding(data, file)
+    data = text_bytes(path, file, limits)
     start = 3 if data.startswith(b"\xef\xbb\xbf") else 0
-    header_line = 1
-    while data[start : start + 1] in (b"\r", b"\n"):
-        start += 2 if data[start : start + 2] == b"\r\n" else 1
-        header_line += 1
-    if not data[start:].strip():
+    first = re.compile(rb"[\r\n]*+").match(data, start)
+    assert first is not None  # it matches nothing too
+    header_line = 1 + line_ends(data[start : first.end()])
+    start = first.end()
+    if re.compile(rb"\s*+\Z").match(data, start):
         message, remedy = "The file is empty.", "Give a table with a header line and one line per row."
         raise InputError(_fault("empty-file", message, remedy, file))
     if delimiter is None:
         delimiter = "\t" if _kind_suffix(path) in {".tsv", ".tab"} else ","
-    names, used, n_lines = first_record(data[start : start + _BLOCK].decode("utf-8", "ignore"), delimiter)
+    head = data[start : start + _BLOCK].decode("utf-8", "ignore")
+    names, header = first_record(head, delimiter, limits.columns)
+    used = len(header.encode())
+    if used >= _BLOCK - 4 and len(data) > start + _BLOCK:
+        message = f"The header line has more than {_BLOCK:,} bytes, and a label may have {limits.label:,} characters."
+        remedy = "Check that this is a table; 'label' below [table.limits] raises the limit."
+        raise InputError(_fault("long-label", message, remedy, file, line=header_line))
     if names is None:
         message = "The quotes of the header line are not closed."
         raise InputError(_fault("unclosed-quote", message, "Close the quote.", file, line=header_line))
-    opened = CsvFile(file, data, delimiter, tuple(names), header_line, start + used, header_line + n_lines)
-    opened.faults += _header_faults(opened, data[start : start + used].decode("utf-8"), limits)
+    opened = CsvFile(
+        file, data, delimiter, tuple(names), header_line, start + used, header_line + max(1, line_ends(header.encode()))
+    )
+    opened.faults += _header_faults(opened, header, head, limits)
     return opened
 
 
@@ -176,54 +193,7 @@ def _fault(code: str, message: str, remedy: str, file: str, **place: Any) -> Fau
     return Fault(code=code, message=message, remedy=remedy, file=file, **place)
 
 
-def _bytes(path: Path, file: str, limits: Limits) -> bytes:
-    compressed = path.suffix.lower() == ".gz"
-    remedy = "Raise 'bytes' below [table.limits] if that is meant."
-    too_large = _fault("too-large", f"The table is larger than the limit of {limits.bytes:,} bytes.", remedy, file)
-    if not compressed:
-        if path.stat().st_size > limits.bytes:
-            raise InputError(too_large)
-        return path.read_bytes()
-    try:
-        with gzip.open(path) as stream:
-            data = stream.read(limits.bytes + 1)
-    except (OSError, EOFError, zlib.error) as error:
-        message = f"The compressed file cannot be unpacked: {shown(error)}."
-        raise InputError(_fault("compression", message, "Fetch or pack it anew.", file)) from None
-    if len(data) > limits.bytes:
-        raise InputError(too_large)
-    return data
-
-
-def _refuse_encoding(data: bytes, file: str) -> None:
-    remedy = "Save the file as UTF-8."
-    head = data[:1_000]
-    wide = head.startswith((b"\xff\xfe", b"\xfe\xff")) or head.count(0) > 0.3 * len(head)
-    if wide and head:
-        raise InputError(_fault("encoding", "The file is not UTF-8 text; it looks like UTF-16.", remedy, file, line=1))
-    nul = data.find(0)
-    if nul >= 0:
-        count = data.count(b"\0")
-        message, place = "The line holds a NUL byte.", {"line": _line(data, nul), "count": count}
-        raise InputError(_fault("nul-byte", message, "Remove it, or save the file as text anew.", file, **place))
-    if data.isascii():
-        return
-    try:
-        data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        guess = "Windows-1252" if re.search(rb"[\x80-\x9f]", data) else "Latin-1"
-        bad = data[error.start : error.start + 1]
-        message = f"The file is not UTF-8 text; it looks like {guess} (byte 0x{bad.hex()})."
-        raise InputError(_fault("encoding", message, remedy, file, line=_line(data, error.start))) from None
-
-
-def _line(data: bytes, offset: int) -> int:
-    """Return the line on which a byte stands."""
-    before = data[:offset]
-    return before.count(b"\n") + before.count(b"\r") - before.count(b"\r\n") + 1
-
-
-def _header_faults(opened: CsvFile, header: str, limits: Limits) -> list[Fault]:
+def _header_faults(opened: CsvFile, header: str, head: str, limits: Limits) -> list[Fault]:
     names, file, line = opened.names, opened.file, opened.header_line
     if len(names) == 1:
         for other, what in _DELIMITERS.items():
@@ -234,7 +204,9 @@ def _header_faults(opened: CsvFile, header: str, limits: Limits) -> list[Fault]:
                     _fault("delimiter", message, f'Write delimiter = "{toml}" below [table].', file, line=line)
                 )
     if len(names) > limits.columns:
-        message = f"The table has {len(names):,} columns, more than the limit of {limits.columns:,}."
+        first = head[: re.search(r"[\r\n]|\Z", head).start()]  # type: ignore[union-attr] # \Z always matches
+        count = f"over {limits.columns:,}" if '"' in first else f"{first.count(opened.delimiter) + 1:,}"
+        message = f"The table has {count} columns, more than the limit of {limits.columns:,}."
         remedy = "Raise 'columns' below [table.limits] if that is meant."
         raise InputError(_fault("too-many-columns", message, remedy, file, line=line))
     faults: list[Fault] = []
@@ -244,4 +216,10 @@ def _header_faults(opened: CsvFile, header: str, limits: Limits) -> list[Fault]:
             message = f"Columns {seen[name]} and {place} have the same name {shown(name)}."
             faults.append(_fault("column-name-twice", message, "Rename one of them.", file, line=line, column=name))
         seen.setdefault(name, place)
+        if len(name) > limits.label:
+            message = (
+                f"The name of column {place} has {len(name):,} characters, more than the limit of {limits.label:,}."
+            )
+            remedy = "Rename it, or raise 'label' below [table.limits]."
+            faults.append(_fault("long-label", message, remedy, file, line=line, column=brief(name), value=brief(name)))
     return faults

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from ..errors import shown
 from .choices import AreaChoices, Choices, Finding
+from .look_alike import near_duplicates
 from .validation import listed
 
 RARE = 5
 """Answers below which an option counts as rare."""
-
-_LOOK_ALIKE = str.maketrans("аеорсухіјѕԁԛԝһӏοανρτικ", "aeopcyxijsdqwhloavptik")
-_INVISIBLE = {ord(c): None for c in "\u00ad\u200b\u200c\u200d\u2060\ufeff"}
 
 
 def quality_findings(choices: Choices) -> list[Finding]:
@@ -37,27 +34,6 @@ def quality_findings(choices: Choices) -> list[Finding]:
     findings += _straight_lining(choices)
     findings += _near_duplicates(choices)
     return findings
-
-
-def near_duplicates(labels: Iterable[str]) -> list[list[str]]:
-    """Return the labels that differ by case, spaces, composition of accents or look-alike letters only, together."""
-    labels = list(labels)
-    joined = "\n".join(labels)
-    if joined.isascii():
-        words = joined.lower().split()
-        if len(words) == len(labels) == len(set(words)):  # no spaces, so each word is a label: a million take 0.3 s
-            return []
-    alike: dict[str, list[str]] = {}
-    for label in dict.fromkeys(labels):
-        alike.setdefault(_folded(label), []).append(label)
-    return [same for same in alike.values() if len(same) > 1]
-
-
-def _folded(label: str) -> str:
-    if label.isascii():
-        return " ".join(label.lower().split())
-    plain = unicodedata.normalize("NFKC", label).translate(_INVISIBLE).casefold()
-    return " ".join(plain.translate(_LOOK_ALIKE).split())
 
 
 def _heavy_weights(choices: Choices) -> list[Finding]:

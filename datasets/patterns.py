@@ -100,7 +100,7 @@ def build_choices(
         areas=tuple(areas),
         findings=(),
         source=source,
-        data_hash=_data_hash(labels, names, group, weight, areas),
+        data_hash=data_hash(labels, names, group, weight, areas),
         truth=truth,
     )
     from .findings import quality_findings  # noqa: PLC0415 (findings are about finished choices)
@@ -264,7 +264,7 @@ def _present_groups(
     return names, position[group], [Finding("empty-group", message, "note")]
 
 
-def _data_hash(
+def data_hash(
     agents: NDArray[np.object_],
     groups: Sequence[str],
     group: NDArray[np.int64],

@@ -9,10 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import LISTED, Fault, InputError, shown
+from ..errors import LISTED, Fault, InputError, brief
 from .choices import Finding
 from .study import Study
 from .text_table import TextTable
+
+_ENOUGH = 10 * LISTED
+"""Faults after which a column is summed up in one."""
 
 
 @dataclass
@@ -23,6 +26,11 @@ class Reading:
     text: TextTable
     faults: list[Fault]
     findings: list[Finding] = field(default_factory=list)
+    _unkept: dict[str, bool] = field(default_factory=dict)
+
+    def has(self, column: str | None) -> bool:
+        """Whether the table has a column."""
+        return column is not None and column in self.text.names
 
     def add(
         self,
@@ -35,7 +43,7 @@ class Reading:
         value: str | None = None,
         count: int = 1,
     ) -> None:
-        """Add a fault; ``{row}`` in the message is where it stands when the table has no lines."""
+        """Add a fault; the message says its row where the table has no lines."""
         line = None
         if row is not None:
             (line,) = self.text.lines([row])
@@ -45,7 +53,6 @@ class Reading:
                     if count > 1
                     else f"{message.removesuffix('.')}, in row {row + 1:,}."
                 )
-        escaped = None if value is None else shown(value)[1:].removesuffix("…").removesuffix("'")
         self.faults.append(
             Fault(
                 code=code,
@@ -54,7 +61,7 @@ class Reading:
                 file=self.text.source,
                 line=line,
                 column=column,
-                value=escaped,
+                value=None if value is None else brief(value),
                 count=count,
             )
         )
@@ -65,22 +72,45 @@ class Reading:
         # locating a fault may have found others, in the structure of the file
         self.faults += [fault for fault in structure if fault not in self.faults]
         if self.faults:
-            raise InputError(sorted(self.faults, key=lambda fault: (fault.line is not None, fault.line or 0)))
+            raise InputError(sorted(self.faults, key=lambda fault: (fault.line is None, fault.line or 0)))
 
     def column(self, name: str) -> tuple[NDArray[np.integer], NDArray[np.object_]]:
-        """Return a column as codes and labels, refusing labels that are too long."""
+        """Return a column as codes and labels; labels that nothing could keep are faults."""
         codes, labels = self.text.column(name)
-        limit = self.study.table.limits.label
-        too_long = max(map(len, labels), default=0) > limit
-        long = [place for place, label in enumerate(labels) if len(label) > limit] if too_long else []
-        for place in long[:LISTED]:
-            message = f"A label has {len(labels[place]):,} characters, more than the limit of {limit:,}."
-            remedy = "Raise 'label' below [table.limits] if that is meant."
-            row = int(np.argmax(codes == place))
-            self.add("long-label", message, remedy, row=row, column=name, value=labels[place])
-        if long:
-            self.stop()
+        if name not in self._unkept:
+            limit = self.study.table.limits.label
+            long = max(map(len, labels), default=0) > limit
+            nul = "\0" in "".join(labels)
+            self._unkept[name] = long or nul
+            if long:
+                size = f"characters, more than the limit of {limit:,}"
+                places = [place for place, label in enumerate(labels) if len(label) > limit]
+                remedy = "Raise 'label' below [table.limits] if that is meant."
+                words = [f"A label has {len(labels[place]):,} {size}." for place in places]
+                self._refuse_labels(places, words, codes, labels, name, "long-label", remedy)
+            if nul:
+                places = [place for place, label in enumerate(labels) if "\0" in label]
+                words = ["A label holds a NUL character."] * len(places)
+                self._refuse_labels(places, words, codes, labels, name, "nul-byte", "Remove it.")
         return codes, labels
+
+    def _refuse_labels(
+        self,
+        places: list[int],
+        words: list[str],
+        codes: NDArray[np.integer],
+        labels: NDArray[np.object_],
+        name: str,
+        code: str,
+        remedy: str,
+    ) -> None:
+        """Add a fault for each of the first 20 labels at these places, and one for the rest."""
+        for place, message in zip(places[:LISTED], words, strict=False):
+            row = int(np.argmax(codes == place))
+            self.add(code, message, remedy, row=row, column=name, value=labels[place])
+        if places[LISTED:]:
+            row, count = int(np.argmax(codes == places[LISTED])), len(places) - LISTED
+            self.add(code, words[LISTED], remedy, row=row, column=name, count=count)
 
     def both(self, row: int, other: int) -> str:
         """Return how a message speaks of two rows."""
@@ -99,18 +129,23 @@ class Reading:
         words: Callable[[str], tuple[str, str]],
     ) -> None:
         """Add one fault per unknown label, its first place and its count; past the first 20 labels one for the rest."""
+        if self._unkept.get(column):  # its faulty labels are faults already
+            limit = self.study.table.limits.label
+            keep = np.array([*(len(label) <= limit and "\0" not in label for label in labels), True])
+            unknown = unknown & keep[codes]
         rows = np.flatnonzero(unknown)
         if not len(rows):
             return
         kinds, first, counts = np.unique(codes[rows], return_index=True, return_counts=True)
         order = np.argsort(first)
-        for place in order[:LISTED]:
+        most = LISTED if len(self.faults) < _ENOUGH else 1
+        for place in order[:most]:
             label = str(labels[kinds[place]])
             message, remedy = words(label)
             self.add(
                 code, message, remedy, row=int(rows[first[place]]), column=column, value=label, count=int(counts[place])
             )
-        rest = order[LISTED:]
+        rest = order[most:]
         if len(rest):
             message = f"{len(rest):,} more labels are not declared."
             remedy = "Check that this is the right column."
@@ -127,10 +162,14 @@ class Reading:
         if len(agent) == n:
             return of_agent
         other = np.flatnonzero(~((values == of_agent[agent]) | (np.isnan(values) & np.isnan(of_agent[agent]))))
+        code, remedy = f"two-{what}s".replace(" ", "-"), "Give every agent one."
         for row in other[:LISTED]:
             where = self.both(int(first[agent[row]]), int(row))
             message = f"The {what} of the agent differs between {where}."
-            self.add(f"two-{what}s".replace(" ", "-"), message, "Give every agent one.", row=int(row), column=column)
+            self.add(code, message, remedy, row=int(row), column=column)
+        if len(other) > LISTED:
+            message, count = f"The {what} of an agent differs between its rows.", len(other) - LISTED
+            self.add(code, message, remedy, row=int(other[LISTED]), column=column, count=count)
         return of_agent
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import stat
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -13,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from ..errors import Fault, InputError, shown
 from ..forward_model.problem_area import conflict_matrix
 
 MAX_LABEL = 1_000
@@ -22,10 +18,20 @@ MAX_COLUMNS = 5_000
 """Columns of a table; ``columns`` in ``[table.limits]`` raises it."""
 MAX_OPTIONS = 10_000
 """Options of a study; ``options`` in ``[table.limits]`` raises it."""
+MAX_GOALS = 200
+"""Goals of an area; ``goals`` in ``[table.limits]`` raises it."""
+MAX_AREAS = 1_000
+"""Areas of a study; ``areas`` in ``[table.limits]`` raises it."""
+MAX_VALUES = 100_000
+"""Keys and entries of lists in a study; ``values`` in ``[table.limits]`` raises it."""
 MAX_BYTES = 8_000_000_000
 """Size of a table once decompressed; ``bytes`` in ``[table.limits]`` raises it."""
-MAX_STUDY_BYTES = 10_000_000
-"""Size of a study file."""
+MAX_RATIO = 200
+"""How often the size on disk a table may have in memory; ``ratio`` in ``[table.limits]`` raises it."""
+MAX_STUDY_BYTES = 1_000_000
+"""Size of a study file; the text given to :meth:`Study.from_text` has no limit."""
+MAX_DEPTH = 32
+"""Tables within tables of a study; none of its keys stands deeper than 6."""
 
 Text = Annotated[str, Field(min_length=1)]
 Texts = Annotated[tuple[str, ...], Field(strict=False)]
@@ -44,14 +50,22 @@ class Limits(_Part):
 
     Parameters
     ----------
-    label, columns, options, bytes
-        Characters in one label, columns of the table, options of the study, size of the table once decompressed.
+    label, columns
+        Characters in one label, columns of the table.
+    areas, goals, options, values
+        Areas of the study, goals of an area, options of the study, keys and entries of lists in the study.
+    bytes, ratio
+        Size of the table once decompressed; the same divided by its size on disk, looked at above 64 MiB.
     """
 
     label: Size = MAX_LABEL
     columns: Size = MAX_COLUMNS
+    areas: Size = MAX_AREAS
+    goals: Size = MAX_GOALS
     options: Size = MAX_OPTIONS
+    values: Size = MAX_VALUES
     bytes: Size = MAX_BYTES
+    ratio: Size = MAX_RATIO
 
 
 class Table(_Part):
@@ -114,7 +128,7 @@ class Item(_Part):
         Whether an agent may answer many times.
     """
 
-    name: str
+    name: Text
     column: Text
     serves: dict[str, Texts]
     repeated: bool = False
@@ -144,7 +158,7 @@ class Area(_Part):
         Its J items.
     """
 
-    name: str
+    name: Text
     goals: Annotated[tuple[Text, ...], Field(strict=False)]
     conflict: Conflict = 1.0
     rule: Literal["follow", "luce"] = "follow"
@@ -224,7 +238,9 @@ class Study(_Part):
         InputError
             With every fault of the file.
         """
-        return cls.from_text(_study_text(path), file=str(path))
+        from .study_text import study_text  # noqa: PLC0415 (it reads the limits of this module)
+
+        return cls.from_text(study_text(path), file=str(path))
 
     @classmethod
     def from_text(cls, text: str, *, file: str | None = None) -> Self:
@@ -235,16 +251,9 @@ class Study(_Part):
         InputError
             With every fault of the text.
         """
-        remedy = "Mend the line; the format is TOML, described at https://toml.io."
-        try:
-            raw = tomllib.loads(text.removeprefix("\ufeff"))
-        except (ValueError, RecursionError) as error:  # tomllib lets long integers and deep nesting through to Python
-            said = "the text is nested too deeply" if isinstance(error, RecursionError) else str(error)
-            place = re.search(r" ?\(at (?:line (\d+), column \d+|end of document)\)$", said)
-            line = None if place is None else int(place[1]) if place[1] else max(1, len(text.rstrip("\n").split("\n")))
-            message = f"Not a TOML file: {said[: place.start()] if place else said}."
-            raise InputError(Fault(code="toml", message=message, remedy=remedy, file=file, line=line)) from None
-        return cls.from_dict(raw, file=file, text=text)
+        from .study_text import parsed  # noqa: PLC0415 (it reads the limits of this module)
+
+        return cls.from_dict(parsed(text, file), file=file, text=text)
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any], *, file: str | None = None, text: str | None = None) -> Self:
@@ -292,35 +301,3 @@ class Study(_Part):
     def items(self) -> tuple[Item, ...]:
         """All items, area after area."""
         return tuple(item for area in self.areas for item in area.items)
-
-
-def _study_text(path: str | Path) -> str:
-    file = str(path)
-
-    def refuse(code: str, message: str, remedy: str, line: int | None = None) -> InputError:
-        return InputError(Fault(code=code, message=message, remedy=remedy, file=file, line=line))
-
-    if "://" in file:
-        raise refuse("url", "A study file is read from disk, never from an address.", "Download it first.")
-    try:
-        state = Path(path).stat()
-        data = None
-        if stat.S_ISREG(state.st_mode) and state.st_size <= MAX_STUDY_BYTES:
-            data = Path(path).read_bytes()
-    except FileNotFoundError:
-        raise refuse("no-file", "There is no such study file.", "Check the path.") from None
-    except (OSError, ValueError) as error:  # ValueError: a NUL character in the path
-        raise refuse(
-            "unreadable", f"The study file cannot be read: {shown(error)}.", "Check its permissions."
-        ) from None
-    if not stat.S_ISREG(state.st_mode):
-        what = "a folder" if stat.S_ISDIR(state.st_mode) else "not an ordinary file"
-        raise refuse("not-a-file", f"The study file is {what}.", "Give the path of a TOML file.")
-    if data is None:
-        remedy = "Give a TOML file, or pass its text to Study.from_text, which has no limit."
-        raise refuse("too-large", f"The study file is larger than the limit of {MAX_STUDY_BYTES:,} bytes.", remedy)
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise refuse("encoding", "The study file is not UTF-8 text.", "Save it as UTF-8.", line) from None

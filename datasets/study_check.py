@@ -9,10 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError, shown
+from ..errors import LISTED, InputError, brief, shown
 from ..forward_model.problem_area import conflict_matrix
-from .study import MAX_OPTIONS, Area, Conflict, Item, Priors, Study, Table
+from .study import Area, Conflict, Item, Priors, Study, Table
+from .study_size import refuse_large
 from .validation import StudyFaults, hint, kind_of, listed, parse_part
+
+_MOST_BARS = 50
+"""Bars in the name of a pair of goals: each of them could be the one between the two."""
 
 
 def checked_study(raw: Mapping[str, Any], *, file: str | None = None, text: str | None = None) -> dict[str, Any]:
@@ -34,11 +38,11 @@ def checked_study(raw: Mapping[str, Any], *, file: str | None = None, text: str 
     if not isinstance(raw, Mapping):
         faults.add("wrong-type", "A study is a table of keys.", "Give a dictionary, or read a TOML file.")
         raise InputError(faults.found)
+    refuse_large(raw, faults)
     top = _plain(raw)
     areas_raw = top.pop("areas", {})
     table_raw = top.pop("table", {})
     priors_raw = top.pop("priors", {})
-    _refuse_many_options(areas_raw, table_raw, faults)
     head = parse_part(Study, {**top, "areas": ()}, "", faults, known=("title", "table", "areas", "priors"))
     table = _table(table_raw, faults)
     priors = parse_part(Priors, priors_raw, "priors", faults)
@@ -63,40 +67,27 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _refuse_many_options(areas: Any, table: Any, faults: StudyFaults) -> None:
-    """Refuse a study with too many options before each of them is looked at."""
-    limits = table.get("limits", {}) if isinstance(table, dict) else {}
-    limit = limits.get("options") if isinstance(limits, dict) else None
-    most = limit if isinstance(limit, int) else MAX_OPTIONS
-    tables = [area.get("items") for area in areas.values() if isinstance(area, dict)] if isinstance(areas, dict) else []
-    items = [item for entries in tables if isinstance(entries, dict) for item in entries.values()]
-    served = [item["serves"] for item in items if isinstance(item, dict) and isinstance(item.get("serves"), dict)]
-    n_options = sum(map(len, served))
-    if n_options > most:
-        message = f"The study has {n_options:,} options, more than the limit of {most:,}."
-        faults.add("too-many-options", message, "Raise 'options' below [table.limits] if that is meant.")
-        raise InputError(faults.found)
-
-
 def _table(raw: Any, faults: StudyFaults) -> Table | None:
     table = parse_part(Table, raw, "table", faults)
     if table is None:
         return None
     codes = Counter(code for merged in table.groups.values() for code in merged)
-    for code, times in codes.items():
-        if times > 1:
-            names = [name for name, merged in table.groups.items() if code in merged]
-            message = f"Code {shown(code)} of the group column belongs to {listed(names)}."
-            faults.add("group-twice", message, "Keep it in one group.", "table.groups")
+    twice = [code for code, times in codes.items() if times > 1]
+    for code in twice[:LISTED]:
+        names = [name for name, merged in table.groups.items() if code in merged]
+        message = f"Code {shown(code)} of the group column belongs to {listed(names)}."
+        faults.add("group-twice", message, "Keep it in one group.", "table.groups")
+    if twice[LISTED:]:
+        message, count = "More codes of the group column belong to several groups.", len(twice) - LISTED
+        faults.add("group-twice", message, "Keep each in one group.", "table.groups", count=count)
     if table.groups and table.group is None:
         message = "[table.groups] merges codes, but 'table.group' names no column."
         faults.add("missing-key", message, 'Add group = "…" below [table].', "table.groups")
     if table.thousands and table.thousands == table.decimal:
         faults.add("wrong-value", "'decimal' and 'thousands' are the same mark.", "Give two marks.", "thousands")
-    if table.delimiter is not None and table.delimiter in '"\r\n\0':
-        faults.add(
-            "wrong-value", f"{shown(table.delimiter)} cannot separate fields.", "Give a comma, say.", "delimiter"
-        )
+    if table.delimiter is not None and (table.delimiter in '"\r\n\0' or not table.delimiter.isascii()):
+        message = f"{shown(table.delimiter)} cannot separate fields."
+        faults.add("wrong-value", message, "Give one ASCII character, a comma, say.", "delimiter")
     return table
 
 
@@ -127,7 +118,11 @@ def _areas(raw: Any, faults: StudyFaults) -> list[Area]:
     if not raw:
         message = "The study names no problem area."
         faults.add("missing-key", message, "Add [areas.NAME] with its goals, conflict and items.")
-    return [area for name, entry in raw.items() if (area := _area(str(name), entry, faults)) is not None]
+    areas = [area for name, entry in raw.items() if (area := _area(str(name), entry, faults)) is not None]
+    if areas and all(area.area_weight == 0 for area in areas):
+        message = "All area weights are 0, so there is no overall score."
+        faults.add("zero-weights", message, "Give an area a positive area_weight.", "area_weight")
+    return areas
 
 
 def _area(name: str, raw: Any, faults: StudyFaults) -> Area | None:
@@ -204,25 +199,41 @@ def _check_conflict(area: str, goals: tuple[str, ...], conflict: Any, faults: St
     for cell in wrong:
         message = f"The conflict of area {shown(area)} holds {kind_of(cell)}."
         faults.add("wrong-type", message, "Give numbers from 0 to 1.", cell, "conflict", header, value=cell)
-    if wrong:
+    unclear = [key for key in _keys(conflict) if key.count("|") > _MOST_BARS]
+    for key in unclear:
+        message = f"The conflict of area {shown(area)} has a pair with over {_MOST_BARS} bars: {shown(key)}."
+        faults.add("conflict-names", message, 'Write a pair as "a|b".', "conflict", header, value=key)
+    if wrong or unclear:
         return False
     try:
         conflict_matrix(goals, conflict, area=area)
     except InputError as error:
         pairs = list(conflict) if isinstance(conflict, dict) else []
-        for fault in error.faults:
-            named = [pair for pair in pairs if shown(pair) in fault.message]
+        for place, fault in enumerate(error.faults):
+            named = [pair for pair in pairs if shown(pair) in fault.message] if place < LISTED else []
             line = faults.first_line(*named, "conflict", header)
-            faults.found.append(replace(fault, file=faults.file, line=line))
+            remedy = fault.remedy
+            if fault.code == "conflict-names" and named and len(goals) <= LISTED:
+                possible = [f"{goal}|{other}" for goal in goals for other in goals if goal != other]
+                remedy = f"{hint(named[0], possible, '')} {remedy}".strip()
+            value = brief(named[0]) if named else None
+            faults.found.append(replace(fault, file=faults.file, line=line, value=value, remedy=remedy))
         return False
     return True
 
 
+def _keys(conflict: Any) -> list[str]:
+    return [str(key) for key in conflict] if isinstance(conflict, dict) else []
+
+
 def _cells(conflict: Any) -> list[Any]:
+    """Return the entries that should be numbers: of pairs, of a table within the table, of the rows of a matrix."""
     if isinstance(conflict, dict):
-        return [cell for value in conflict.values() for cell in _cells(value)]
+        return [
+            cell for value in conflict.values() for cell in (value.values() if isinstance(value, dict) else [value])
+        ]
     if isinstance(conflict, list):
-        return [cell for row in conflict for cell in _cells(row)]
+        return [cell for row in conflict for cell in (row if isinstance(row, list) else [row])]
     return [conflict]
 
 
@@ -267,7 +278,8 @@ def _check_serves(item: Item, goals: tuple[str, ...], faults: StudyFaults) -> No
         for goal in served:
             if goals and goal not in goals:
                 message = f"Option {shown(option)} of item {shown(item.name)} serves {shown(goal)}, not a goal here."
-                remedy = hint(goal, goals, f"The goals are {listed(goals)}.")
+                otherwise = f"The goals are {listed(goals)}."
+                remedy = hint(goal, goals, otherwise) if len(faults.found) < 5 * LISTED else otherwise
                 faults.add("unknown-goal", message, remedy, goal, f"items.{item.name}]", value=goal)
         for goal, times in Counter(served).items():
             if times > 1:
@@ -282,9 +294,10 @@ def _check_items(areas: list[Area], table: Table | None, faults: StudyFaults) ->
         ("Item", "item-twice", Counter(item.name for item in items)),
         ("Column", "column-twice", Counter(item.column for item in items if item.column)),
     ):
-        for name, times in counts.items():
-            twice_by_name = code == "column-twice" and sum(item.name == name == item.column for item in items) == times
-            if times > 1 and not twice_by_name:
+        for name in [name for name, times in counts.items() if times > 1]:
+            times = counts[name]
+            by_name = code == "column-twice" and sum(item.name == name == item.column for item in items) == times
+            if not by_name:
                 remedy = 'Each belongs to one area; rename one, and give its column with column = "…".'
                 if code == "column-twice":
                     remedy = "An answer counts in one item only; remove one of them."
@@ -296,11 +309,3 @@ def _check_items(areas: list[Area], table: Table | None, faults: StudyFaults) ->
             if option in table.missing:
                 message = f"Option {shown(option)} of item {shown(item.name)} is also listed in 'missing'."
                 faults.add("option-missing", message, "Remove it from one of the two.", "missing")
-    for item in items:
-        for option in item.serves:
-            if len(option) > table.limits.label:
-                size = f"{len(option):,} characters, more than the limit of {table.limits.label:,}"
-                message = f"An option of item {shown(item.name)} has {size}."
-                faults.add(
-                    "long-label", message, "Raise 'label' below [table.limits] if that is meant.", f"items.{item.name}]"
-                )

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import LISTED, Fault, shown
+from ..errors import LISTED, Fault, InputError, shown
 from .agent_columns import agent_groups, agent_labels, agent_weights
 from .choices import Choices, Finding
+from .look_alike import near_duplicates
 from .patterns import build_choices, distinct_rows
 from .reading import Reading, place_of
+from .repeated_answers import MISSING, UNKNOWN, note_kept, once, options_of, refuse_agents_twice
 from .study import Item, Study
 from .text_table import open_table
 from .validation import hint, listed
-
-_MISSING, _UNKNOWN = -1, -2
 
 
 def read_table(table: Any, study: Study, *, delimiter: str | None = None, source: str | None = None) -> Choices:
@@ -53,6 +53,7 @@ def read_table(table: Any, study: Study, *, delimiter: str | None = None, source
     """
     if not isinstance(study, Study):
         raise TypeError(f"'study' is a {type(study).__name__}: read it with Study.from_toml first.")
+    _check_delimiter(delimiter)
     layout = study.table
     roles = [layout.agent, layout.group, layout.survey_weight]
     roles += [item.column for item in study.items] if layout.layout == "wide" else [layout.item, layout.answer]
@@ -61,13 +62,13 @@ def read_table(table: Any, study: Study, *, delimiter: str | None = None, source
         table, wanted, layout.limits, plain=layout.agent, delimiter=delimiter or layout.delimiter, source=source
     )
     reading = Reading(study, text, list(text.faults))
-    _check_columns(reading, wanted)
+    present = _check_columns(reading, wanted)
     if text.n_rows == 0:
         if not text.faults:
             message = "The table has no rows below its header."
             reading.add("no-rows", message, "Give one line per agent, or per answer.")
         reading.stop()
-    _check_pasted(reading, wanted)
+    _check_pasted(reading, present)
     agents, agent_of_row = agent_labels(reading)
     answers = (
         _wide(reading, agent_of_row, len(agents))
@@ -76,6 +77,8 @@ def read_table(table: Any, study: Study, *, delimiter: str | None = None, source
     )
     groups, group = agent_groups(reading, agent_of_row, len(agents))
     weight = agent_weights(reading, agent_of_row, len(agents))
+    if reading.faults and not text.faults:  # rows that could not be split may hold the answers
+        _check_empty(reading, agents, answers)
     reading.stop()
     return build_choices(
         study,
@@ -89,27 +92,52 @@ def read_table(table: Any, study: Study, *, delimiter: str | None = None, source
     )
 
 
-def _check_columns(reading: Reading, wanted: Sequence[str]) -> None:
-    names = reading.text.names
+def _check_delimiter(delimiter: str | None) -> None:
+    if delimiter is not None and not (len(delimiter) == 1 and delimiter.isascii() and delimiter not in '"\r\n\0'):
+        message = f"{shown(delimiter)} cannot separate fields."
+        raise InputError(Fault(code="delimiter", message=message, remedy="Give one ASCII character, a comma, say."))
+
+
+def _check_columns(reading: Reading, wanted: Sequence[str]) -> list[str]:
+    """Return the wanted columns that are there; add a fault for each of the others, and note names that look alike."""
+    names, layout = reading.text.names, reading.study.table
     lacking = [name for name in wanted if name not in names]
-    layout = reading.study.table
     roles = {layout.agent: "agent", layout.group: "group", layout.survey_weight: "survey_weight"}
     roles |= {layout.item: "item", layout.answer: "answer"}
-    line = None if reading.text._csv is None else reading.text._csv.header_line
     for name in lacking:
         what = f"'table.{roles[name]}' names" if name in roles else "The study names an item with"
+        remedy = hint(name, names, f"Its columns are {listed(names)}.")
         reading.faults.append(
             Fault(
                 code="no-column",
                 message=f"{what} column {shown(name)}, which the table does not have.",
-                remedy=hint(name, names, f"Its columns are {listed(names)}."),
+                remedy="It is the index of the frame: call reset_index()." if name in reading.text.index else remedy,
                 file=reading.text.source,
-                line=line,
+                line=reading.text.header_line,
                 column=name,
             )
         )
-    if lacking:
+    shaping = {layout.agent, layout.item, layout.answer} if layout.layout == "long" else set()
+    if len(lacking) == len(wanted) or shaping & {*lacking}:
         reading.stop()
+    alike = [same for same in near_duplicates(names) if not set(same).isdisjoint(wanted)]
+    if alike:
+        message = f"Columns whose names look alike are kept apart: {'; '.join(listed(same, 4) for same in alike[:5])}."
+        reading.findings.append(Finding("near-duplicates", message))
+    return [name for name in wanted if name in names]
+
+
+def _check_empty(reading: Reading, agents: NDArray[np.object_], answers: Mapping[str, NDArray[np.integer]]) -> None:
+    """Add, beside other faults, those that :func:`build_choices` would find had it been reached."""
+    if len(agents) == 1:
+        reading.add("one-agent", "The table holds one agent, and a score is about pairs.", "Give at least two agents.")
+    faulty = {fault.column for fault in reading.faults}
+    for item in reading.study.items if reading.study.table.layout == "wide" else ():
+        given = answers.get(item.name)
+        if given is not None and item.column not in faulty and not (given >= 0).any():
+            message = f"Nobody answered item {shown(item.name)}."
+            remedy = "Leave the item out of the study, or check its column and the codes in 'missing'."
+            reading.add("empty-item", message, remedy, column=item.column)
 
 
 def _check_pasted(reading: Reading, wanted: Sequence[str]) -> None:
@@ -122,6 +150,9 @@ def _check_pasted(reading: Reading, wanted: Sequence[str]) -> None:
         headers = headers[codes[headers] == place_of(labels, name)]
     for row in headers[:LISTED]:
         reading.add("header-repeated", "The row repeats the header.", "Remove it.", row=int(row))
+    if len(headers) > LISTED:
+        row, count = int(headers[LISTED]), len(headers) - LISTED
+        reading.add("header-repeated", "The row repeats the header.", "Remove it.", row=row, count=count)
     rows = np.delete(np.arange(reading.text.n_rows), headers)
     layout = reading.study.table
     distinct = layout.agent is not None and not any(item.repeated for item in reading.study.items)
@@ -144,114 +175,27 @@ def _check_pasted(reading: Reading, wanted: Sequence[str]) -> None:
         reading.stop()
 
 
-def _options(item: Item, labels: NDArray[np.object_], missing: Iterable[str]) -> NDArray[np.integer]:
-    """Return the option of each label, −1 for no answer, −2 for unknown; one more entry for null."""
-    place = dict.fromkeys(["", *missing], _MISSING) | {option: i for i, option in enumerate(item.serves)}
-    narrow = np.int16 if len(item.serves) < 2**15 else np.int32
-    return np.array([*(place.get(label, _UNKNOWN) for label in labels), _MISSING], dtype=narrow)
-
-
 def _wide(reading: Reading, agent: NDArray[np.integer], n: int) -> dict[str, NDArray[np.integer]]:
     """Return the answers of a wide table by item."""
     if n < len(agent) and reading.study.table.on_duplicate == "error":
-        _refuse_agents_twice(reading, agent, n)
+        refuse_agents_twice(reading, agent, n)
     answers: dict[str, NDArray[np.integer]] = {}
     kept = 0
     for item in reading.study.items:
+        if not reading.has(item.column):
+            continue
         codes, labels = reading.column(item.column)
-        option = _options(item, labels, reading.study.table.missing)[codes]
-        if (option == _UNKNOWN).any():
-            _unknown_option(reading, item, option == _UNKNOWN, codes, labels, item.column)
+        option = options_of(item, labels, reading.study.table.missing)[codes]
+        if (option == UNKNOWN).any():
+            _unknown_option(reading, item, option == UNKNOWN, codes, labels, item.column)
         if n == len(agent):
             answers[item.name] = option
         elif reading.study.table.on_duplicate != "error":
             rows = np.flatnonzero(option >= 0)
-            answers[item.name], dropped = _once(reading, item, rows, agent[rows], option[rows], n)
+            answers[item.name], dropped = once(reading, item, rows, agent[rows], option[rows], n)
             kept += dropped
-    _note_kept(reading, kept)
+    note_kept(reading, kept)
     return answers
-
-
-def _note_kept(reading: Reading, dropped: int) -> None:
-    if dropped:
-        which = "the last one counts" if reading.study.table.on_duplicate == "keep_last" else "one of them counts"
-        message = f"{dropped:,} answers repeat the agent and the item of another; {which}."
-        reading.findings.append(Finding("duplicates", message, "note"))
-
-
-def _refuse_agents_twice(reading: Reading, agent: NDArray[np.integer], n: int) -> None:
-    """Add a fault for each agent who stands in two rows of a wide table."""
-    order = np.argsort(agent, kind="stable")
-    again = np.flatnonzero(agent[order][1:] == agent[order][:-1]) + 1
-    name = reading.study.table.agent
-    assert name is not None
-    _, labels = reading.text.column(name)
-    options = []
-    for item in reading.study.items:
-        codes, texts = reading.text.column(item.column)
-        options.append(_options(item, texts, reading.study.table.missing)[codes])
-    for place in again[:LISTED]:
-        row, other = int(order[place - 1]), int(order[place])
-        same = all(option[row] == option[other] for option in options)
-        label = str(labels[agent[row]])
-        how = f"with {'the same' if same else 'different'} answers"
-        message = f"Agent {shown(label)} stands in {reading.both(row, other)}, {how}."
-        remedy = (
-            'Write on_duplicate = "keep_one" below [table].'
-            if same
-            else 'Remove one, or write on_duplicate = "keep_last".'
-        )
-        reading.add("agent-twice", message, remedy, row=other, column=name, value=label)
-    if len(again) > LISTED:
-        message = f"{len(again) - LISTED:,} more rows repeat an agent."
-        reading.add("agent-twice", message, "Give each agent one row.", row=int(order[again[LISTED]]), column=name)
-
-
-def _once(
-    reading: Reading,
-    item: Item,
-    rows: NDArray[np.integer],
-    agent: NDArray[np.integer],
-    option: NDArray[np.integer],
-    n: int,
-) -> tuple[NDArray[np.integer], int]:
-    """Return the answer of each agent to an item answered once, and the number of answers that repeat another."""
-    answer = np.full(n, _MISSING, dtype=option.dtype)
-    answer[agent] = option  # of several answers the last stays
-    dropped = len(rows) - int((answer >= 0).sum())
-    rule = reading.study.table.on_duplicate
-    if not dropped or rule == "keep_last":
-        return answer, dropped
-    order = np.argsort(agent, kind="stable")
-    again = np.flatnonzero(agent[order][1:] == agent[order][:-1]) + 1
-    differ = option[order][again] != option[order][again - 1]
-    if rule == "keep_one":
-        again = again[differ]
-    column = reading.study.table.answer or item.column
-    # one agent's label costs the whole column: only a fault pays for it
-    labels = agent_labels(reading)[0] if len(again) else np.array([], dtype=object)
-    for place in again[:LISTED]:
-        row, other = int(rows[order[place - 1]]), int(rows[order[place]])
-        same = bool(option[order[place]] == option[order[place - 1]])
-        label = str(labels[agent[order[place]]])
-        how = (
-            f"twice {shown(item.options[option[order[place]]])}"
-            if same
-            else " and ".join(shown(item.options[option[order[p]]]) for p in (place - 1, place))
-        )
-        message = f"Agent {shown(label)} answers item {shown(item.name)} in {reading.both(row, other)}: {how}."
-        remedy = (
-            'Write on_duplicate = "keep_one" below [table].'
-            if same
-            else 'Remove one, or write on_duplicate = "keep_last".'
-        )
-        code = "answer-twice" if same else "answers-differ"
-        reading.add(code, message, remedy, row=other, column=column, value=item.options[option[order[place]]])
-    if len(again) > LISTED:
-        message = f"{len(again) - LISTED:,} more answers to item {shown(item.name)} repeat an agent."
-        row = int(rows[order[again[LISTED]]])
-        reading.add("answer-twice", message, "Give each agent one answer, or repeated = true.", row=row, column=column)
-    return answer, dropped
 
 
 def _long(reading: Reading, agent: NDArray[np.integer], n: int) -> dict[str, NDArray[np.integer]]:
@@ -271,10 +215,10 @@ def _long(reading: Reading, agent: NDArray[np.integer], n: int) -> dict[str, NDA
     kept = 0
     for place, item in enumerate(study.items):
         rows = order[bounds[place] : bounds[place + 1]]
-        option = _options(item, labels, layout.missing)[codes[rows]]
-        if (option == _UNKNOWN).any():
+        option = options_of(item, labels, layout.missing)[codes[rows]]
+        if (option == UNKNOWN).any():
             unknown = np.zeros(len(codes), dtype=bool)
-            unknown[rows] = option == _UNKNOWN
+            unknown[rows] = option == UNKNOWN
             _unknown_option(reading, item, unknown, codes, labels, layout.answer)
         answered = option >= 0
         rows, option = rows[answered], option[answered]
@@ -283,9 +227,9 @@ def _long(reading: Reading, agent: NDArray[np.integer], n: int) -> dict[str, NDA
             counts = np.bincount(cells, minlength=n * len(item.serves))
             answers[item.name] = counts.reshape(n, len(item.serves)).astype(np.int32)
         else:
-            answers[item.name], dropped = _once(reading, item, rows, agent[rows], option, n)
+            answers[item.name], dropped = once(reading, item, rows, agent[rows], option, n)
             kept += dropped
-    _note_kept(reading, kept)
+    note_kept(reading, kept)
     return answers
 
 
@@ -295,7 +239,7 @@ def _item_of_row(reading: Reading) -> NDArray[np.int64]:
     assert name is not None
     codes, labels = reading.column(name)
     place = {item.column: i for i, item in enumerate(study.items)}
-    item_of_row = np.array([*(place.get(label, _UNKNOWN) for label in labels), _MISSING], dtype=np.int64)[codes]
+    item_of_row = np.array([*(place.get(label, UNKNOWN) for label in labels), MISSING], dtype=np.int64)[codes]
     empty = (codes < 0) | (codes == place_of(labels, ""))
     if "" not in place and empty.any():
         row, count = int(np.argmax(empty)), int(empty.sum())
@@ -310,7 +254,7 @@ def _item_of_row(reading: Reading) -> NDArray[np.int64]:
     if others:
         message = f"{len(others):,} items of the table are not in the study and left out: {listed(others)}."
         reading.findings.append(Finding("other-items", message, "note"))
-    return np.where(empty, _MISSING, np.maximum(item_of_row, _MISSING))
+    return np.where(empty, MISSING, np.maximum(item_of_row, MISSING))
 
 
 def _unknown_option(

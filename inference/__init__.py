@@ -7,10 +7,20 @@
 if __name__ != "dissensus.inference":
     raise ImportError("import dissensus.inference, not inference")
 
+from .calibration import calibrate
+from .compare import compare
+from .conventions import conventions
+from .conventions_report import conventions_report
+from .export import to_csv
 from .fit import fit
+from .influence import influence
 from .log_likelihood import log_likelihood
+from .loo import loo
+from .loo_pit import loo_pit
+from .loo_pit_plot import plot_loo_pit
 from .model import build_model
 from .plots import plot_alternatives, plot_groups, plot_scores
+from .predictive_plots import plot_agreement, plot_answers_per_goal, plot_item_pairs, plot_option_shares
 from .replicate import posterior_predictive
 from .result_file import load, save
 from .scores import prior_scores, scores
@@ -18,17 +28,30 @@ from .summary import check, summarize, to_json
 
 __all__ = [
     "build_model",
+    "calibrate",
     "check",
+    "compare",
+    "conventions",
+    "conventions_report",
     "fit",
+    "influence",
     "load",
     "log_likelihood",
+    "loo",
+    "loo_pit",
+    "plot_agreement",
     "plot_alternatives",
+    "plot_answers_per_goal",
     "plot_groups",
+    "plot_item_pairs",
+    "plot_loo_pit",
+    "plot_option_shares",
     "plot_scores",
     "posterior_predictive",
     "prior_scores",
     "save",
     "scores",
     "summarize",
+    "to_csv",
     "to_json",
 ]

@@ -13,7 +13,7 @@ from scipy.linalg import LinAlgError
 from .density import AreaDensity, row_log_likelihood, with_nodes
 from .importance import ImportanceDraws, importance_draws, resample
 from .mode import Mode, find_modes
-from .nuts import CHAINS, NutsDraws, nuts_draws
+from .nuts import CHAINS, Memory, NutsDraws, SegmentStore, nuts_draws
 
 Array = NDArray[np.float64]
 type Method = Literal["auto", "laplace", "nuts"]
@@ -78,6 +78,7 @@ def fit_area(
     method: Method,
     draws: int,
     report: Callable[[str], None] = lambda _: None,
+    store: SegmentStore | None = None,
 ) -> AreaFit:
     """Return the posterior of one area.
 
@@ -93,7 +94,9 @@ def fit_area(
     draws
         Number of draws to return, a multiple of 4.
     report
-        Called with a sentence when something slow begins.
+        Called with a sentence when something slow begins or goes on.
+    store
+        Keeps what NUTS has drawn, for a run that is cut short.
     """
     modes = find_modes(density, rng)
     density, modes = refine_nodes(density, modes, rng)
@@ -109,7 +112,7 @@ def fit_area(
             centre = np.repeat(modes[0].theta[None], draws, axis=0)
             return AreaFit(density, modes, "importance", centre[None], None, None)
     report(f"{density.area.name}: sampling with NUTS")
-    return _nuts_fit(density, modes, importance, rng, draws)
+    return _nuts_fit(density, modes, importance, rng, draws, report, store or Memory())
 
 
 def _proposals(density: AreaDensity, draws: int) -> int:
@@ -139,12 +142,23 @@ def _nuts_fit(
     importance: ImportanceDraws | None,
     rng: np.random.Generator,
     draws: int,
+    report: Callable[[str], None],
+    store: SegmentStore,
 ) -> AreaFit:
     from arviz_stats.base import array_stats  # noqa: PLC0415 - costs seconds
 
-    length, target_accept = max(500, draws // CHAINS), 0.9
+    length, misses, seed = max(500, draws // CHAINS), 0, int(rng.integers(2**63))
     for attempt in range(_DOUBLINGS + 1):
-        run = nuts_draws(density, modes, rng, draws=length, target_accept=target_accept)
+        run = nuts_draws(
+            density,
+            modes,
+            seed,
+            draws=length,
+            attempt=misses,
+            target_accept=1 - 0.1 ** (misses + 1),
+            store=store,
+            report=report,
+        )
         columns = [run.theta[:, :, c] for c in range(density.size)]
         rhat = float(np.max([array_stats.rhat(c) for c in columns], initial=1.0))  # NaN stays NaN, as with min below
         bulk = np.min([array_stats.ess(c) for c in columns], initial=np.inf)
@@ -154,6 +168,6 @@ def _nuts_fit(
         if (enough and not diverged) or attempt == _DOUBLINGS:
             break
         length *= 1 if enough else 2
-        target_accept = 1 - (1 - target_accept) / 10 if diverged else target_accept
-    keep = np.linspace(0, length - 1, draws // CHAINS).round().astype(int)
+        misses += diverged
+    keep = np.linspace(0, run.theta.shape[1] - 1, draws // CHAINS).round().astype(int)
     return AreaFit(density, modes, "nuts", run.theta[:, keep], importance, run, rhat, ess)

@@ -27,8 +27,12 @@ STATES = ("ok", "note", "caution", "refused")
 
 MIN_SCORE_CONTRACTION = 0.1
 MIN_WEIGHT_CONTRACTION = 0.2
-_MIN_BFMI = 0.3
-_THINNED_RHAT = 1.05  # of the stored scores: with 250 draws a chain, R-hat passes 1.01 by chance
+MIN_BFMI = 0.3
+"""Smallest E-BFMI of a chain."""
+MAX_MCSE = 0.05
+"""Largest Monte Carlo error of a mean, as a share of the posterior standard deviation."""
+THINNED_RHAT = 1.05
+"""Largest R-hat of the draws that are kept: with 250 draws a chain, R-hat passes 1.01 by chance."""
 
 
 @dataclass(frozen=True)
@@ -67,9 +71,9 @@ def sentences(checks: Iterable[Check]) -> list[str]:
     """Return the messages of some checks, one sentence for areas of which the same is said."""
     areas: dict[str, list[str]] = {}
     for check in checks:
-        areas.setdefault(check.message, [])
-        if check.area is not None:
-            areas[check.message].append(check.area)
+        named = areas.setdefault(check.message, [])
+        if check.area is not None and check.area not in named:
+            named.append(check.area)
     return [f"{', '.join(names)}: {message}" if names else message for message, names in areas.items()]
 
 
@@ -150,19 +154,22 @@ def _nuts_checks(fit: AreaFit, scores: AreaScores) -> list[Check]:
     columns = [np.asarray(getattr(every, score)).reshape(chains, -1) for score in names]
     columns = [column for column in columns if not np.ptp(column) <= 1e-12]
     rhat = float(np.max([fit.rhat, *(float(array_stats.rhat(column)) for column in columns)]))
-    ess = float(np.min([fit.ess, *(float(array_stats.ess(column)) for column in columns)]))
+    tails = [float(array_stats.ess(column, method="tail", prob=(0.05, 0.95))) for column in columns]
+    ess = float(np.min([fit.ess, *(float(array_stats.ess(column)) for column in columns), *tails]))
     kept = [np.asarray(getattr(e.overall, s)) for e in (scores.sample, scores.population) for s in names]
     stored = [float(array_stats.rhat(v.reshape(chains, -1))) for v in kept if not np.ptp(v) <= 1e-12]
     thinned = float(np.max(stored, initial=1.0))
+    error = 1 / np.sqrt(ess) if ess > 0 else float("nan")
     moving = run.theta.std(axis=1)
     bfmi = float(np.min(array_stats.bfmi(run.energy)))
     divergent, deep = int(run.diverging.sum()), float(run.depth_reached.mean())
     return [
         at_most("r-hat", name, rhat, MAX_RHAT, f"Chains disagree: R-hat is {rhat:.3f}, above {MAX_RHAT}."),
-        at_most("r-hat-scores", name, thinned, _THINNED_RHAT, f"Chains disagree on a score: R-hat is {thinned:.3f}."),
+        at_most("r-hat-scores", name, thinned, THINNED_RHAT, f"Chains disagree on a score: R-hat is {thinned:.3f}."),
         at_least("ess", name, ess, MIN_ESS, f"The effective sample size is {ess:.0f}, below {MIN_ESS}."),
+        at_most("mcse", name, error, MAX_MCSE, f"The Monte Carlo error is {error:.1%} of the posterior sd, above 5 %."),
         at_most("divergences", name, divergent, 0, f"{divergent} draws diverged."),
-        at_least("e-bfmi", name, bfmi, _MIN_BFMI, f"E-BFMI is {bfmi:.2f}, below {_MIN_BFMI}."),
+        at_least("e-bfmi", name, bfmi, MIN_BFMI, f"E-BFMI is {bfmi:.2f}, below {MIN_BFMI}."),
         at_most("tree-depth", name, deep, 0.01, f"{deep:.0%} of trajectories were cut at the largest depth."),
         at_least("moving", name, float(moving.min(initial=1.0)), 1e-12, "A chain or a variable does not move."),
     ]

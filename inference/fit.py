@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -16,15 +19,22 @@ from ..errors import Fault, InputError, shown
 from .alternatives import STRUCTURES, Structure, fit_structure, leave_one_out
 from .area_fit import AreaFit, Method, fit_area
 from .area_scores import AreaScores, area_scores
+from .checkpoint import Checkpoint, recover
 from .checks import Check, prior_checks, sampling_checks
 from .density import AreaDensity, is_weighted, row_log_likelihood
+from .finite_draws import filled, unknown_where
 from .identification import identification_checks
+from .memory import estimate_memory, require_memory
+from .misfit import misfit_checks
 from .model import area_densities, resolve_priors
+from .nuts import Memory, SegmentStore
 from .observed import ObservedConflict, observed_conflict
 from .parallel import parallel_map, single_threaded_algebra
 from .predictive_checks import predictive_checks
-from .result import FitParts, build_tree
+from .pulse import Pulse
+from .result import LOG_LIKELIHOOD_NUMBERS, FitParts, build_tree
 from .structure_checks import structure_checks
+from .verdict import seal
 
 Array = NDArray[np.float64]
 
@@ -41,6 +51,10 @@ def fit(
     draws: int = 2_000,
     group_shares: Mapping[str, float] | None = None,
     progress: Callable[[str], None] | None = None,
+    max_seconds: float | None = None,
+    max_memory: float | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    resume: bool = False,
 ) -> xr.DataTree:
     """Return the posterior of the parameters and of the scores, checked.
 
@@ -63,6 +77,15 @@ def fit(
         Share of each group in the population, by name; default as in the (survey-weighted) table.
     progress
         Called with a sentence at each step.
+    max_seconds
+        Time after which the fit ends without a result; looked at between steps.
+    max_memory
+        Bytes; a fit that would take more is refused before it begins. Default 70 % of the free memory.
+    checkpoint
+        File to which NUTS draws are saved as they are made, so that an interrupted fit can go on. It is left there when
+        the fit is done: remove it when the result is safe.
+    resume
+        Go on from the draws in ``checkpoint``, to the same result as an undisturbed fit; without such a file, begin.
 
     Returns
     -------
@@ -75,7 +98,10 @@ def fit(
     Raises
     ------
     InputError
-        If an option is out of range, or a prior setting is unknown.
+        If an option is out of range, a prior setting is unknown, memory would not do, or ``checkpoint`` exists and
+        ``resume`` is False, or holds the draws of another run.
+    TimeoutError
+        If ``max_seconds`` is over.
 
     Notes
     -----
@@ -83,42 +109,92 @@ def fit(
     of effective draws of the weights is in the attribute ``diagnostics``, and :func:`summarize` uses it.
     """
     _check_options(choices, seed=seed, method=method, draws=draws, group_shares=group_shares)
-    chosen_seed = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
-    with single_threaded_algebra():
-        return build_tree(
-            _fit_parts(
-                choices,
-                resolve_priors(choices, priors),
-                chosen_seed,
-                method=method,
-                draws=max(1_000, -(-draws // 4) * 4),
-                group_shares=group_shares,
-                say=progress or (lambda _: None),
-            )
+    settings, draws = resolve_priors(choices, priors), max(1_000, -(-draws // 4) * 4)
+    chosen = _chosen_seed(seed, checkpoint if resume else None)
+    run = _run_description(choices, settings, chosen, method=method, draws=draws, group_shares=group_shares)
+    pulse, densities = Pulse(progress, max_seconds), area_densities(choices, settings)
+    needed = estimate_memory(choices, densities, draws=draws, stored=LOG_LIKELIHOOD_NUMBERS)
+    require_memory(needed, limit=max_memory)
+    with contextlib.ExitStack() as stack:
+        stack.callback(pulse.stop)  # threads that still work after an interrupt
+        stack.enter_context(single_threaded_algebra())
+        store: SegmentStore = Memory()
+        if checkpoint is not None:
+            store = stack.enter_context(Checkpoint(checkpoint, run, resume=resume))
+            _say_what_is_there(store, pulse)
+        parts = _fit_parts(
+            choices,
+            densities,
+            settings,
+            chosen,
+            draws=draws,
+            method=method,
+            shares=group_shares,
+            say=pulse,
+            store=store,
         )
+        return seal(build_tree(parts))
 
 
-def _fit_parts(
+def _chosen_seed(seed: int | None, checkpoint: str | os.PathLike[str] | None) -> int:
+    """Return the seed asked for, that of the run to go on with, or a new one."""
+    if seed is None and checkpoint is not None and os.path.exists(checkpoint):
+        stored = recover(checkpoint).run.get("seed")
+        return stored if isinstance(stored, int) else _chosen_seed(None, None)
+    return int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
+
+
+def _run_description(
     choices: Choices,
-    settings: Priors,
+    priors: Priors,
     seed: int,
     *,
     method: Method,
     draws: int,
     group_shares: Mapping[str, float] | None,
-    say: Callable[[str], None],
+) -> dict[str, Any]:
+    """Return what the draws are a function of."""
+    return {
+        "study": choices.study.to_dict(),
+        "data": choices.data_hash,
+        "priors": priors.model_dump(mode="json"),
+        "seed": seed,
+        "method": method,
+        "draws": draws,
+        "group_shares": None if group_shares is None else dict(group_shares),
+        "versions": {name: version(name) for name in ("dissensus", "numpy", "scipy", "nutpie")},
+    }
+
+
+def _say_what_is_there(checkpoint: Checkpoint, say: Callable[[str], None]) -> None:
+    if checkpoint.damaged:
+        say(f"{checkpoint.damaged:,} bytes at the end of the saved draws were not whole and are drawn again")
+    for done in checkpoint.finished:
+        say(f"{done.area}: going on from {sum(done.draws):,} saved draws")
+
+
+def _fit_parts(
+    choices: Choices,
+    densities: tuple[AreaDensity, ...],
+    settings: Priors,
+    seed: int,
+    *,
+    method: Method,
+    draws: int,
+    shares: Mapping[str, float] | None,
+    say: Pulse,
+    store: SegmentStore,
 ) -> FitParts:
-    densities = area_densities(choices, settings)
     streams = np.random.SeedSequence(seed).spawn(len(densities) + 1)
-    shares = _population_shares(choices, densities[0], group_shares)
+    phi = _population_shares(choices, densities[0], shares)
     say("fitting areas")
     jobs = [
-        _Job(density, stream.spawn(4 + len(STRUCTURES)), method, draws, shares, say)
+        _Job(density, stream.spawn(4 + len(STRUCTURES)), method, draws, phi, say, store)
         for density, stream in zip(densities, streams[:-1], strict=True)
     ]
     fits = parallel_map(_run_fit, jobs)
     say("drawing scores")
-    thetas = [thin(area.theta, SCORE_DRAWS) for area in fits]
+    thetas = [thin(filled(area.theta, area.modes[0].theta), SCORE_DRAWS) for area in fits]
     scored = parallel_map(_run_scores, list(zip(jobs, fits, thetas, strict=True)))
     say("fitting structural alternatives")
     structures = _structures(jobs, fits, scored)
@@ -133,8 +209,8 @@ def _fit_parts(
         observed=_observed(choices, thetas[0].shape[0] * thetas[0].shape[1], np.random.default_rng(streams[-1])),
         structures=structures,
         checks=[*_data_checks(choices), *(check for area in checks for check in area)],
-        group_shares=shares,
-        shares_given=group_shares is not None,
+        group_shares=phi,
+        shares_given=shares is not None,
     )
 
 
@@ -153,7 +229,8 @@ class _Job:
     method: Method
     draws: int
     shares: Array
-    say: Callable[[str], None]
+    say: Pulse
+    store: SegmentStore
 
 
 def thin(theta: Array, draws: int) -> Array:
@@ -163,14 +240,16 @@ def thin(theta: Array, draws: int) -> Array:
 
 
 def _run_fit(job: _Job) -> AreaFit:
+    job.say.check()
     rng = np.random.default_rng(job.streams[0])
-    return fit_area(job.density, rng, method=job.method, draws=job.draws, report=job.say)
+    return fit_area(job.density, rng, method=job.method, draws=job.draws, report=job.say, store=job.store)
 
 
 def _run_scores(work: tuple[_Job, AreaFit, Array]) -> AreaScores:
     job, fitted, theta = work
     rng = np.random.default_rng(job.streams[1])
-    return area_scores(fitted.density, theta.reshape(-1, fitted.density.size), rng, shares=job.shares)
+    scores = area_scores(fitted.density, theta.reshape(-1, fitted.density.size), rng, shares=job.shares)
+    return unknown_where(~np.isfinite(thin(fitted.theta, SCORE_DRAWS)).all(axis=-1).ravel(), scores)
 
 
 def _structures(
@@ -186,6 +265,7 @@ def _structures(
 
     def run(task: tuple[_Job, int, str, bool]) -> Structure:
         job, k, rule, no_goal = task
+        job.say.check()
         rng = np.random.default_rng(job.streams[2 + k])
         return fit_structure(job.density, rng, rule=rule, no_goal=no_goal)
 
@@ -202,7 +282,7 @@ def _structures(
 
 def _own_structure(fitted: AreaFit, scores: AreaScores) -> Structure:
     area, density = fitted.density.area, fitted.density
-    theta = thin(fitted.theta, SCORE_DRAWS).reshape(-1, density.size)
+    theta = thin(filled(fitted.theta, fitted.modes[0].theta), SCORE_DRAWS).reshape(-1, density.size)
     flat = np.full(len(theta), -np.log(len(theta)))
     row_elpd = leave_one_out(row_log_likelihood(density, theta), flat)
     khat = fitted.importance.khat if fitted.importance is not None else float("nan")
@@ -214,6 +294,7 @@ def _run_checks(
     work: tuple[_Job, AreaFit, AreaScores, Array, tuple[list[Structure], Structure | None]],
 ) -> list[Check]:
     job, fitted, scores, theta, (structures, null) = work
+    job.say.check()
     flat = theta.reshape(-1, fitted.density.size)
     rng = np.random.default_rng(job.streams[-1])
     return [
@@ -222,6 +303,7 @@ def _run_checks(
         *prior_checks(fitted, scores, flat, rng, shares=job.shares),
         *identification_checks(fitted.density),
         *predictive_checks(fitted.density, flat),
+        *misfit_checks(fitted.density, flat, rng),
     ]
 
 

@@ -17,12 +17,16 @@ def single_threaded_algebra() -> threadpool_limits:
 def parallel_map[T, R](function: Callable[[T], R], items: Iterable[T], *, cores: int | None = None) -> list[R]:
     """Return ``function`` of every item, in order, on up to ``cores`` threads (default: all).
 
-    The linear algebra of numpy runs on one thread per task, so results do not depend on the number of cores.
+    The linear algebra of numpy runs on one thread per task, so results do not depend on the number of cores. An
+    interrupt is not kept waiting by tasks that run: they go on until they end by themselves.
     """
     work = list(items)
     workers = min(cores or os.cpu_count() or 1, max(len(work), 1))
     with single_threaded_algebra():
         if workers == 1:
             return [function(item) for item in work]
-        with ThreadPoolExecutor(workers) as pool:
+        pool = ThreadPoolExecutor(workers)
+        try:
             return list(pool.map(function, work))
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)

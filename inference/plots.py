@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import html
 import textwrap
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
 from ..datasets.study import Study
-from ..errors import Fault, InputError, Refused, clean, shown
+from ..errors import Fault, InputError, shown
 from .checks import from_dataset
-from .report_text import ESTIMAND_NAMES, SMALL_GROUP, group_sizes, number, origin
+from .figure_style import STATE_COLOURS, escaped, finish, label, refuse
+from .report_text import ESTIMAND_NAMES, SMALL_GROUP, group_sizes, number
 from .result import attribute
 from .scores import SCORE_NAMES
 from .summary import summarize
@@ -31,10 +31,6 @@ _COLOURS = {
 }
 """Told apart with any colour vision (Okabe and Ito); the symbols tell them apart in print."""
 _SYMBOLS = dict(zip(SCORE_NAMES, ("square", "circle", "diamond", "triangle-up"), strict=True))
-_STATE_COLOURS = {"ok": "#555555", "caution": "#9A6700", "refused": "#B00020"}
-_LABEL = 28
-_ABOVE, _BELOW = 95, 105
-"""Pixels kept for title and legend, and for the axis title and the line that says where the numbers come from."""
 
 
 def plot_scores(fit: xr.DataTree, *, estimand: Estimand = "sample", allow_unreliable: bool = False) -> Figure:
@@ -78,13 +74,12 @@ def plot_scores(fit: xr.DataTree, *, estimand: Estimand = "sample", allow_unreli
         for row, at in zip(rows, y, strict=True):
             if row["state"] != "ok" or pd.isna(row["mean"]):
                 word = "not reported" if pd.isna(row["mean"]) else row["state"]
-                _add_note(figure, word, y=at, colour=_STATE_COLOURS.get(row["state"], "#555555"))
-    labels = ["<b>overall</b>" if area is None else _label(area) for area in areas]
+                _add_note(figure, word, y=at, colour=STATE_COLOURS.get(row["state"], "#555555"))
+    labels = ["<b>overall</b>" if area is None else label(area) for area in areas]
     figure.update_yaxes(tickvals=list(range(len(areas))), ticktext=labels, range=[len(areas) - 0.45, -0.55])
     _set_score_axis(figure, frame["upper"])
-    _finish(
-        figure, fit, "Scores by area", ESTIMAND_NAMES[estimand], height=90 * len(areas), unreliable=allow_unreliable
-    )
+    named = ESTIMAND_NAMES[estimand].format(n=attribute(fit, "n_agents"))
+    finish(figure, fit, "Scores by area", named, height=90 * len(areas), unreliable=allow_unreliable)
     return figure
 
 
@@ -119,7 +114,7 @@ def plot_alternatives(fit: xr.DataTree, *, allow_unreliable: bool = False) -> Fi
         for check in from_dataset(fit["checks"].to_dataset())
         if check.name == "depends-on-model" and check.state != "ok"
     }
-    heads = [_label(a.name) + (": caution, the score depends on the model" * (a.name in unsettled)) for a in areas]
+    heads = [label(a.name) + (": caution, the score depends on the model" * (a.name in unsettled)) for a in areas]
     height = 150 * len(areas)
     figure = make_subplots(
         rows=len(areas),
@@ -150,7 +145,8 @@ def plot_alternatives(fit: xr.DataTree, *, allow_unreliable: bool = False) -> Fi
         )
     _set_score_axis(figure, pd.Series(np.concatenate([panel["contention_upper"].values for panel in panels])))
     title = "Scores under other structures of the model"
-    _finish(figure, fit, title, ESTIMAND_NAMES["sample"], height=height, unreliable=allow_unreliable)
+    named = ESTIMAND_NAMES["sample"].format(n=attribute(fit, "n_agents"))
+    finish(figure, fit, title, named, height=height, unreliable=allow_unreliable)
     return figure
 
 
@@ -206,13 +202,13 @@ def plot_groups(
             continue
         i, j = (groups.index(name) for name in pair)
         value, bounds = number(row)
-        names = " and ".join(map(_label, pair)) if i != j else f"within {_label(pair[0])}"
-        said = "<br>".join(textwrap.wrap(_escaped(" ".join(row["reasons"])), 80)[:6])
+        names = " and ".join(map(label, pair)) if i != j else f"within {label(pair[0])}"
+        said = "<br>".join(textwrap.wrap(escaped(" ".join(row["reasons"])), 80)[:6])
         for at in {(i, j), (j, i)}:
             mean[at] = np.nan if row["mean"] is None else row["mean"]
             text[at] = f"{value}<br>{bounds}" if bounds else value
             hover[at] = f"{names}<br>{value} {bounds}<br>{row['state']}<br>{said}".removesuffix("<br>")
-    ticks = [f"{_label(name)}<br>n = {sizes[name]:,}" for name in groups]
+    ticks = [f"{label(name)}<br>n = {sizes[name]:,}" for name in groups]
     figure = go.Figure(
         go.Heatmap(
             z=mean,
@@ -233,14 +229,14 @@ def plot_groups(
     axis = {"tickvals": list(range(len(groups))), "ticktext": ticks, "showgrid": False, "zeroline": False}
     figure.update_xaxes(**axis, side="top")
     figure.update_yaxes(**axis, autorange="reversed")
-    where = "overall" if area is None else _label(area)
+    where = "overall" if area is None else label(area)
     state = frame["state"].iloc[0]
     title = f"{score.replace('_', ' ').capitalize()} within and between groups, {where}"
-    subtitle = ESTIMAND_NAMES[estimand] + ("" if state == "ok" else f"; {state}")
+    subtitle = ESTIMAND_NAMES[estimand].format(n=attribute(fit, "n_agents")) + ("" if state == "ok" else f"; {state}")
     left_out = len(sizes) - len(groups)
     if left_out:
         subtitle += f"; {left_out} group{'s' if left_out > 1 else ''} of fewer than {SMALL_GROUP} agents left out"
-    _finish(figure, fit, title, subtitle, height=60 + 70 * len(groups), unreliable=allow_unreliable)
+    finish(figure, fit, title, subtitle, height=60 + 70 * len(groups), unreliable=allow_unreliable)
     figure.update_layout(width=240 + 130 * max(len(groups), 4), margin_b=75)
     return figure
 
@@ -266,26 +262,15 @@ def _check(
     if groups and "group" not in fit["scores"].dims:
         message = "The study names no groups, so there are no scores by group."
         raise InputError(Fault(code="no-groups", message=message, remedy='Name a column as "group" under [table].'))
-    if attribute(fit, "state") == "refused" and not allow_unreliable:
-        raise Refused(attribute(fit, "reasons"))
-
-
-def _escaped(text: str) -> str:
-    """Return a text that plotly shows as it is: no markup, no mathematics, no control characters."""
-    return html.escape(clean(text), quote=False).replace("$", "&#36;")
-
-
-def _label(text: str) -> str:
-    """Return a label of the user, escaped, and cut where it would leave no room for the figure."""
-    return _escaped(text if len(text) <= _LABEL else text[: _LABEL - 1] + "…")
+    refuse(fit, allow_unreliable)
 
 
 def _row_points(rows: list[pd.Series]) -> pd.DataFrame:
     points = pd.DataFrame(rows).reset_index(drop=True)
     points["hover"] = [
-        f"{'overall' if pd.isna(row['area']) else _label(row['area'])}: {row['score'].replace('_', ' ')}<br>"
+        f"{'overall' if pd.isna(row['area']) else label(row['area'])}: {row['score'].replace('_', ' ')}<br>"
         f"{' '.join(number(row))}<br>{row['state']}"
-        + "".join(f"<br>{line}" for line in textwrap.wrap(_escaped(" ".join(row["reasons"])), 80)[:6])
+        + "".join(f"<br>{line}" for line in textwrap.wrap(escaped(" ".join(row["reasons"])), 80)[:6])
         for row in rows
     ]
     return points
@@ -331,42 +316,3 @@ def _set_score_axis(figure: Figure, upper: pd.Series) -> None:
     top = float(np.nanmax(upper.to_numpy(dtype=float), initial=0.0))
     figure.update_xaxes(range=[0, min(1.0, max(0.1, np.ceil(top * 10.5) / 10))], zeroline=True)
     figure.update_xaxes(title_text="Score (0: nobody conflicts)", selector=-1)
-
-
-def _finish(figure: Figure, fit: xr.DataTree, title: str, named: str, *, height: int, unreliable: bool) -> None:
-    """Set title, size and the line that says where the numbers come from; mark what was refused."""
-    study = attribute(fit, "study").get("title") or attribute(fit, "source")
-    head = f"<b>{title}</b><br><sup>{_escaped(study)}<br>{named.format(n=attribute(fit, 'n_agents'))}</sup>"
-    settings: dict[str, Any] = {
-        "template": "plotly_white",
-        "title": {"text": head, "x": 0.01, "y": 1, "yref": "container", "yanchor": "top", "pad": {"t": 14}},
-        "height": _ABOVE + _BELOW + height,
-        "margin": {"l": 10, "r": 90, "t": _ABOVE, "b": _BELOW},
-        "legend": {"orientation": "h", "x": 0, "y": 0, "yref": "container", "yanchor": "bottom"},
-    }
-    figure.update_layout(**settings)
-    figure.update_yaxes(automargin=True, zeroline=False, ticks="outside", ticklen=8, tickcolor="rgba(0,0,0,0)")
-    figure.add_annotation(
-        text=_escaped(origin(fit)) + ". Mean and 90 % interval.",
-        x=0,
-        xref="paper",
-        xanchor="left",
-        y=0,
-        yref="paper",
-        yanchor="top",
-        yshift=-45,
-        showarrow=False,
-        font={"size": 10, "color": "#555555"},
-    )
-    if unreliable and attribute(fit, "state") == "refused":
-        figure.add_annotation(
-            text="NOT RELIABLE",
-            x=0.5,
-            y=0.5,
-            xref="paper",
-            yref="paper",
-            showarrow=False,
-            textangle=-20,
-            opacity=0.3,
-            font={"size": 60, "color": _STATE_COLOURS["refused"]},
-        )

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from ..errors import Fault, InputError
 from .density import AreaDensity
 from .model import flat_coords
-from .predictive import posterior_predictive_answers
+from .replicated_answers import posterior_predictive_answers
 from .result import choices_of, densities_of, thetas_of
 
 

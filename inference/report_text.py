@@ -22,6 +22,7 @@ from .result import attribute
 from .scores import SCORE_NAMES
 from .structure_checks import BETTER
 from .summary import summarize
+from .verdict import verdict, weightiest_first
 
 SMALL_GROUP = 10
 """Groups of fewer agents are left out of printed tables and figures unless asked for."""
@@ -71,7 +72,7 @@ def scores_report(fit: xr.DataTree, *, width: int, allow_unreliable: bool = Fals
     allow_unreliable
         Show the numbers of a refused fit too, marked.
     """
-    refused = attribute(fit, "state") == "refused"
+    refused = verdict(fit).refused
     parts: list[RenderableType] = [_heading(fit)]
     if refused and allow_unreliable:
         parts.append(Text("NOT RELIABLE: these numbers were refused and are shown on request.", "bold red"))
@@ -80,7 +81,7 @@ def scores_report(fit: xr.DataTree, *, width: int, allow_unreliable: bool = Fals
     else:
         frame = summarize(fit, allow_unreliable=True)
         parts += ["", _scores_table(fit, frame, width), *_not_reported(fit, frame)]
-    parts += [*_reasons(fit), *_listed("Notes", attribute(fit, "notes")), "", Text(origin(fit), "dim")]
+    parts += [*_reasons(fit), *_listed("Notes", verdict(fit).notes), "", Text(origin(fit), "dim")]
     return Group(*parts)
 
 
@@ -150,7 +151,7 @@ def groups_report(
 
 def checks_report(fit: xr.DataTree, *, width: int) -> RenderableType:
     """Return every stored check by area, with value and bound, and the structural alternatives."""
-    checks = from_dataset(fit["checks"].to_dataset())
+    checks = verdict(fit).checks
     parts: list[RenderableType] = [_heading(fit)]
     for area in dict.fromkeys(check.area for check in checks):
         table = Table("check", "value", "bound", "state", box=None, pad_edge=False, padding=(0, 2, 0, 0))
@@ -267,7 +268,7 @@ def group_sizes(fit: xr.DataTree) -> dict[str, int]:
 
 def _heading(fit: xr.DataTree) -> RenderableType:
     title = attribute(fit, "study").get("title") or attribute(fit, "source")
-    return Group(Text(clean(title), "bold"), Text("State: ").append_text(_state(attribute(fit, "state"))))
+    return Group(Text(clean(title), "bold"), Text("State: ").append_text(_state(verdict(fit).state)))
 
 
 def _state(state: str) -> Text:
@@ -312,15 +313,16 @@ def _columns(name: str, *cells: Text) -> Table:
 def _reasons(fit: xr.DataTree) -> list[RenderableType]:
     """Return the sentences of the checks that failed, the worst first, each with its area."""
     parts: list[RenderableType] = []
-    checks = from_dataset(fit["checks"].to_dataset())
     for state in ("refused", "caution"):
-        parts += _listed(f"Why {state}", sentences(c for c in checks if c.state == state), STYLES[state])
+        own = sentences(weightiest_first(c for c in verdict(fit).checks if c.state == state))
+        parts += _listed(f"Why {state}", own, STYLES[state])
     return parts
 
 
 def _not_reported(fit: xr.DataTree, frame: pd.DataFrame) -> list[RenderableType]:
     """Return why numbers are lacking, as far as neither a check nor a note says it."""
-    said = {*attribute(fit, "reasons"), *attribute(fit, "notes")}
+    found = verdict(fit)
+    said = {*found.reasons, *found.notes}
     why = [reason for reasons in frame.loc[frame["mean"].isna(), "reasons"] for reason in reasons]
     return _listed("Not reported", (reason for reason in why if reason not in said))
 

@@ -19,11 +19,12 @@ from ..forward_model.aggregation import mean_over_areas, relative_over_areas
 from .alternatives import Structure
 from .area_fit import AreaFit
 from .area_scores import ESTIMANDS, AreaScores, population_scores
-from .checks import Check, sentences, to_dataset, worst
-from .density import AreaDensity, row_log_likelihood, with_nodes
+from .checks import Check, sentences, to_dataset
+from .density import AreaDensity, log_density, row_log_likelihood, with_nodes
 from .importance import effective_draws
 from .model import area_densities, flat_coords, variable_dims
 from .notes import notes_of
+from .nuts import NutsDraws
 from .observed import ObservedConflict
 from .option_table import log_baseline
 from .parameters import constrain
@@ -31,10 +32,11 @@ from .structure_checks import interval
 
 Array = NDArray[np.float64]
 
-SCHEMA = 1
+SCHEMA = 2
 """Version of the layout of the tree."""
 LOG_LIKELIHOOD_NUMBERS = 20_000_000
 """Most draws × agents for which the log likelihood is stored; above, it is computed again when asked for."""
+_PROBED = 50
 _SCORES = ("contention", "misalignment", "relative_misalignment")
 
 
@@ -55,7 +57,7 @@ class FitParts:
 
 
 def build_tree(parts: FitParts) -> xr.DataTree:
-    """Return the result tree of a fit."""
+    """Return the result tree of a fit, without its state."""
     chains, draws = _common_shape(parts.fits)
     groups = {
         "posterior": _posterior(parts.fits, chains, draws),
@@ -70,7 +72,6 @@ def build_tree(parts: FitParts) -> xr.DataTree:
         "checks": to_dataset(parts.checks),
     }
     tree = xr.DataTree.from_dict({name: data for name, data in groups.items() if data is not None})
-    state = worst(check.state for check in parts.checks)
     attributes: dict[str, Any] = {
         "schema": SCHEMA,
         "study": parts.choices.study.to_dict(),
@@ -79,6 +80,7 @@ def build_tree(parts: FitParts) -> xr.DataTree:
         "source": parts.choices.source,
         "seed": parts.seed,
         "n_agents": parts.choices.n_agents,
+        "shape": [chains, draws],
         "versions": {
             name: version(name) for name in ("dissensus", "numpy", "scipy", "xarray", "arviz-stats", "nutpie")
         },
@@ -86,8 +88,6 @@ def build_tree(parts: FitParts) -> xr.DataTree:
         "diagnostics": {fit.density.area.name: _diagnostics(fit) for fit in parts.fits},
         "group_shares": parts.group_shares.tolist(),
         "interval": {"prob": 0.9, "kind": "eti"},
-        "state": state,
-        "reasons": sentences(c for c in parts.checks if c.state in {"caution", "refused"}),
         "notes": sentences(c for c in parts.checks if c.state == "note") + notes_of(parts),
     }
     tree.attrs = {key: json.dumps(value) for key, value in attributes.items()}
@@ -97,6 +97,12 @@ def build_tree(parts: FitParts) -> xr.DataTree:
 def attribute(fit: xr.DataTree, name: str) -> Any:
     """Return an attribute of a result, decoded from its JSON text."""
     return json.loads(fit.attrs[name])
+
+
+def mean_log_density(density: AreaDensity, theta: Array) -> float:
+    """Return the mean log density of some draws, taken evenly, (draw, coordinate); NaN when one is not finite."""
+    some = theta[:: max(1, len(theta) // _PROBED)]
+    return float(log_density(density, some).mean()) if np.isfinite(some).all() else float("nan")
 
 
 def _common_shape(fits: Sequence[AreaFit]) -> tuple[int, int]:
@@ -112,11 +118,14 @@ def _diagnostics(fit: AreaFit) -> dict[str, Any]:
         "nodes": len(fit.density.states.node),
         "parameters": fit.density.size,
         "modes": len(fit.modes),
+        "log_density": max(mode.log_density for mode in fit.modes),
+        "mean_log_density": mean_log_density(fit.density, fit.flat),
         "effective": fit.effective,
     }
     if fit.importance is not None:
         shown |= {
             "khat": fit.importance.khat,
+            "equal_weights": fit.importance.khat == -np.inf,
             "importance_effective": fit.importance.effective,
             "rounds": fit.importance.rounds,
         }
@@ -128,6 +137,8 @@ def _diagnostics(fit: AreaFit) -> dict[str, Any]:
             }
     if fit.rhat is not None:
         shown |= {"r_hat": fit.rhat, "ess": fit.ess}
+    if fit.nuts is not None:
+        shown["divergences"] = int(fit.nuts.diverging.sum())
     return {key: (None if isinstance(v, float) and not np.isfinite(v) else v) for key, v in shown.items()}
 
 
@@ -172,16 +183,21 @@ def _block_names(density: AreaDensity) -> list[str]:
 
 def _sample_stats(fits: Sequence[AreaFit], chains: int, draws: int) -> xr.Dataset | None:
     """Return, for areas sampled by NUTS, what the sampler said of the kept draws."""
-    if any(fit.nuts is None for fit in fits):
+    runs = {fit.density.area.name: fit.nuts for fit in fits if fit.nuts is not None}
+    if not runs:
         return None
-    names = [fit.density.area.name for fit in fits]
-    keep = [np.linspace(0, fit.nuts.theta.shape[1] - 1, draws).round().astype(int) for fit in fits if fit.nuts]
-    dims = ("chain", "draw", "area")
-    stats = {
-        name: (dims, np.stack([getattr(fit.nuts, name)[:, k] for fit, k in zip(fits, keep, strict=True)], axis=2))
-        for name in ("diverging", "energy")
-    }
-    return xr.Dataset(stats, coords={"area": names})
+    names = {"diverging": "diverging", "energy": "energy", "reached_max_treedepth": "depth_reached"}
+    stats = {}
+    for name, field in names.items():
+        columns = [getattr(run, field)[:, _kept(run, chains * draws)].reshape(chains, draws) for run in runs.values()]
+        stats[name] = (("chain", "draw", "area"), np.stack(columns, axis=2))
+    return xr.Dataset(stats, coords={"area": list(runs), "chain": np.arange(chains), "draw": np.arange(draws)})
+
+
+def _kept(run: NutsDraws, total: int) -> NDArray[np.int64]:
+    """Return the draws of each chain of a run that were kept, of ``total`` in all."""
+    length = run.theta.shape[1]
+    return np.linspace(0, length - 1, total // len(run.theta)).round().astype(int)
 
 
 def _log_likelihood(fits: Sequence[AreaFit], choices: Choices, chains: int, draws: int) -> xr.Dataset | None:

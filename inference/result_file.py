@@ -13,23 +13,23 @@ import os
 import re
 import secrets
 import stat
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import xarray as xr
 
 from ..errors import Fault, InputError, shown
-from .checks import STATES
 from .result import SCHEMA
+from .result_layout import declaration_fault, layout_fault
 
 _MAGIC = b"\x89HDF\r\n\x1a\n"
 _TRAILER = re.compile(rb"\n#dissensus sha256 ([0-9a-f]{64})\n\Z")
 _TRAILER_LENGTH = 84
+_LARGE = 1 << 28
 _CHARACTERS = 200_000_000
 """Up to this size a variable of texts is stored as fixed-width characters, which is faster than as strings."""
-_GROUPS = ("posterior", "unconstrained_posterior", "observed_data", "constant_data", "scores", "agents", "alternatives")
-_ATTRIBUTES = ("study", "priors", "data_hash", "source", "seed", "n_agents", "versions", "method", "diagnostics")
 
 
 def save(fit: xr.DataTree, path: str | os.PathLike[str], *, force: bool = False) -> None:
@@ -53,12 +53,15 @@ def save(fit: xr.DataTree, path: str | os.PathLike[str], *, force: bool = False)
         If the file exists and ``force`` is False, or cannot be written.
     """
     target = check_target(path, force=force)
-    partial = target.with_name(f".dissensus-{secrets.token_hex(8)}.partial")
+    prefix = f".dissensus-{hashlib.sha256(target.name.encode()).hexdigest()[:12]}-"
+    _remove_leftovers(target.parent, prefix)
+    partial = target.with_name(f"{prefix}{secrets.token_hex(8)}.partial")
     try:
         data = fit.to_netcdf(engine="h5netcdf", encoding=_encoding(fit))
         digest = hashlib.sha256(data).hexdigest()
         # an ordinary file of the user's umask; O_EXCL never follows a link laid there
         with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, 0o666), "wb") as file:
+            _lock(file)
             file.write(data)
             file.write(f"\n#dissensus sha256 {digest}\n".encode())
             file.flush()
@@ -67,12 +70,31 @@ def save(fit: xr.DataTree, path: str | os.PathLike[str], *, force: bool = False)
         if not fit.identical(_parsed(_checked_bytes(partial), partial)):
             message = "The result reads back differently from what was written."
             raise InputError(_fault("not-faithful", path, message, "Check the disk and the labels of the agents."))
-        _rename(partial, target, path, force=force)
+        move_into_place(partial, target, path, force=force)
     except OSError as error:
         message = f"The result cannot be written: {error.strerror or shown(error)}."
         raise InputError(_fault("not-writable", path, message, "Check free space and permissions.")) from None
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _remove_leftovers(folder: Path, prefix: str) -> None:
+    """Remove what processes that were killed while they wrote this result left behind."""
+    for leftover in folder.glob(f"{prefix}*.partial"):
+        with contextlib.suppress(OSError), open(leftover, "rb") as file:
+            if _lock(file):  # else another process is writing it
+                leftover.unlink()
+
+
+def _lock(file: BinaryIO) -> bool:
+    """Return whether the file could be locked for this process; False where there are no locks."""
+    try:
+        import fcntl  # noqa: PLC0415 - not on every system
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (ImportError, OSError):
+        return False
+    return True
 
 
 def check_target(path: str | os.PathLike[str], *, force: bool = False) -> Path:
@@ -154,7 +176,8 @@ def _encoding(fit: xr.DataTree) -> dict[str, dict[str, Any]]:
     return encoding
 
 
-def _rename(partial: Path, target: Path, path: str | os.PathLike[str], *, force: bool) -> None:
+def move_into_place(partial: Path, target: Path, path: str | os.PathLike[str], *, force: bool) -> None:
+    """Give a finished file its name; without ``force`` never that of a file which has appeared since."""
     if force:
         os.replace(partial, target)
     else:
@@ -180,6 +203,8 @@ def _checked_bytes(path: str | os.PathLike[str]) -> bytes:
         return InputError(_fault(code, path, message, remedy))
 
     remedy = "Give a file written by dissensus fit."
+    message = "The file has changed since it was written: its checksum does not match."
+    changed = refuse("checksum", message, "Restore it from a copy, or fit again.")
     if "://" in str(path):
         raise refuse("url", "A result is read from disk, never from an address.", "Download it first.")
     try:
@@ -197,6 +222,9 @@ def _checked_bytes(path: str | os.PathLike[str]) -> bytes:
                 message = "The file does not end with its checksum: it was cut short, changed, or is not a result."
                 raise refuse("no-checksum", message, "Restore it from a copy, or fit again.")
             file.seek(0)
+            if length > _LARGE and _digest(file, length).encode() != trailer[1]:
+                raise changed  # before it fills the memory
+            file.seek(0)
             data = file.read(length)
     except InputError:
         raise
@@ -206,9 +234,17 @@ def _checked_bytes(path: str | os.PathLike[str]) -> bytes:
         message = f"The result cannot be read: {shown(error)}."
         raise refuse("unreadable", message, "Check its permissions.") from None
     if hashlib.sha256(data).hexdigest().encode() != trailer[1]:
-        message = "The file has changed since it was written: its checksum does not match."
-        raise refuse("checksum", message, "Restore it from a copy, or fit again.")
+        raise changed
     return data
+
+
+def _digest(file: BinaryIO, length: int) -> str:
+    """Return the SHA-256 of the next bytes of a file, without keeping them."""
+    digest = hashlib.sha256()
+    while length > 0 and (piece := file.read(min(length, 1 << 24))):
+        digest.update(piece)
+        length -= len(piece)
+    return digest.hexdigest()
 
 
 def _parsed(data: bytes, path: str | os.PathLike[str]) -> xr.DataTree:
@@ -217,11 +253,18 @@ def _parsed(data: bytes, path: str | os.PathLike[str]) -> xr.DataTree:
 
     remedy = "Give a file written by dissensus fit."
     try:
+        fault = declaration_fault(data)
+        if fault is not None:
+            raise refuse("not-a-result", f"The file is not a result: {fault}.", remedy)
         with _opened(data) as stored:
             attributes = {str(key): json.loads(text) for key, text in stored.attrs.items()}
             schema = attributes["schema"]
             nodes = dict(stored.subtree_with_keys) if schema == SCHEMA else {}
             groups = {key: node.to_dataset(inherit=False).load().drop_encoding() for key, node in nodes.items()}
+        tree = xr.DataTree.from_dict(groups)
+        fault = layout_fault(groups, attributes) if schema == SCHEMA else None
+    except InputError:
+        raise
     except Exception as error:  # whatever the libraries below make of a foreign file
         message = f"The file is not a result: {shown(error)}."
         raise refuse("not-a-result", message, remedy) from None
@@ -232,15 +275,14 @@ def _parsed(data: bytes, path: str | os.PathLike[str]) -> xr.DataTree:
             f"The result has layout {shown(schema)[:20]} of dissensus {writer}; this version reads layout {SCHEMA}."
         )
         raise refuse("schema", message, "Read it with that version, or fit again.")
-    absent = [name for name in (*_GROUPS, "checks") if name not in groups]
-    absent += [name for name in (*_ATTRIBUTES, "interval", "reasons", "notes") if name not in attributes]
-    if absent or attributes.get("state") not in STATES:
-        message = f"The file is not a result: it has no {absent[0] if absent else 'state'}."
-        raise refuse("not-a-result", message, remedy)
-    return xr.DataTree.from_dict(groups)
+    if fault is not None:
+        raise refuse("not-a-result", f"The file is not a result: {fault}.", remedy)
+    return tree
 
 
 @contextlib.contextmanager
 def _opened(data: bytes) -> Iterator[xr.DataTree]:
-    with io.BytesIO(data) as file, xr.open_datatree(file, engine="h5netcdf") as stored:
-        yield stored
+    with io.BytesIO(data) as file, warnings.catch_warnings():
+        warnings.simplefilter("ignore", xr.SerializationWarning)  # of files that others have written
+        with xr.open_datatree(file, engine="h5netcdf") as stored:
+            yield stored

@@ -15,7 +15,7 @@ from ..forward_model.aggregation import mean_over_areas, relative_over_areas
 from .area_scores import population_scores
 from .model import area_densities, resolve_priors
 from .parameters import draw_prior
-from .result import attribute
+from .verdict import verdict
 
 SCORE_NAMES = ("observed_conflict", "contention", "misalignment", "relative_misalignment")
 
@@ -57,9 +57,9 @@ def scores(
         If ``by`` or ``estimand`` is unknown, or the choices have no groups.
     """
     check_selection(fit, by, estimand)
-    state, reasons = attribute(fit, "state"), attribute(fit, "reasons")
-    if state == "refused" and not allow_unreliable:
-        raise Refused(reasons)
+    found = verdict(fit)
+    if found.refused and not allow_unreliable:
+        raise Refused(found.reasons)
     stored = fit["scores"].to_dataset().sel(estimand=estimand, drop=True)
     prefix = "" if by is None else "group_"
     names = {f"{level}{prefix}{name}": f"{level}{name}" for level in ("", "overall_") for name in SCORE_NAMES}
@@ -67,7 +67,7 @@ def scores(
     used = {dim for name in result.data_vars for dim in result[name].dims}
     result = result.drop_vars([str(c) for c in result.coords if c not in used])
     return result.assign_attrs(
-        state=state, reasons=reasons, estimand=estimand, allow_unreliable=int(state == "refused")
+        state=found.state, reasons=list(found.reasons), estimand=estimand, allow_unreliable=int(found.refused)
     )
 
 

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from ..datasets.study import Study
 from .area_scores import ESTIMANDS
-from .checks import Check, from_dataset, sentences, worst
+from .checks import Check, sentences, worst
 from .notes import no_weight_reason
 from .result import SCHEMA, attribute
 from .scores import SCORE_NAMES, check_selection
 from .structure_checks import interval
+from .verdict import Verdict, verdict
 
 _ENOUGH_REPLICATES = 0.5  # share of bootstrap replicates with a pair to compare
 COLUMNS = (
@@ -55,12 +56,12 @@ def summarize(fit: xr.DataTree, *, by: str | None = None, allow_unreliable: bool
         and ``reasons``. Undefined numbers are null with a reason. No row when the fit is refused.
     """
     check_selection(fit, by, "sample")
-    if attribute(fit, "state") == "refused" and not allow_unreliable:
+    found = verdict(fit)
+    if found.refused and not allow_unreliable:
         return pd.DataFrame(columns=list(COLUMNS))
-    checks = from_dataset(fit["checks"].to_dataset())
     stored = fit["scores"].to_dataset().load()
     effective = _effective(fit)
-    rows = [_row(stored, checks, effective, fit, cell) for cell in _cells(stored, by)]
+    rows = [_row(stored, found, effective, fit, cell) for cell in _cells(stored, by)]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
@@ -88,7 +89,7 @@ def check(fit: xr.DataTree) -> pd.DataFrame:
             "scores": ", ".join(c.scores),
             "message": c.message,
         }
-        for c in from_dataset(fit["checks"].to_dataset())
+        for c in verdict(fit).checks
     ]
     return pd.DataFrame(rows, columns=["name", "area", "state", "value", "threshold", "scores", "message"])
 
@@ -101,19 +102,19 @@ def to_json(fit: xr.DataTree, *, by: str | None = None, allow_unreliable: bool =
     fit, by, allow_unreliable
         As for :func:`summarize`.
     """
-    frame = summarize(fit, by=by, allow_unreliable=allow_unreliable)
+    frame, found = summarize(fit, by=by, allow_unreliable=allow_unreliable), verdict(fit)
     return {
         "schema": SCHEMA,
-        "state": attribute(fit, "state"),
-        "reasons": attribute(fit, "reasons"),
-        "notes": attribute(fit, "notes"),
+        "state": found.state,
+        "reasons": list(found.reasons),
+        "notes": list(found.notes),
         "method": attribute(fit, "method"),
         "seed": attribute(fit, "seed"),
         "n_agents": attribute(fit, "n_agents"),
         "data_hash": attribute(fit, "data_hash"),
         "version": attribute(fit, "versions")["dissensus"],
         "interval": attribute(fit, "interval"),
-        "allow_unreliable": bool(allow_unreliable and attribute(fit, "state") == "refused"),
+        "allow_unreliable": bool(allow_unreliable and found.refused),
         "scores": [{key: _plain(value) for key, value in row.items()} for row in frame.to_dict("records")],
         "alternatives": _alternative_rows(fit),
     }
@@ -152,7 +153,7 @@ def _cells(stored: xr.Dataset, by: str | None) -> Iterator[_Cell]:
 
 
 def _row(
-    stored: xr.Dataset, checks: Sequence[Check], effective: dict[str, dict[str, float]], fit: xr.DataTree, cell: _Cell
+    stored: xr.Dataset, found: Verdict, effective: dict[str, dict[str, float]], fit: xr.DataTree, cell: _Cell
 ) -> dict[str, Any]:
     score, estimand, area, group, other = cell
     name = ("overall_" if area is None else "") + ("group_" if group is not None else "") + score
@@ -167,7 +168,7 @@ def _row(
         values = values[np.isfinite(values)]  # resamples without any pair to compare tell nothing
     concerned = [
         c
-        for c in checks
+        for c in found.checks
         if c.state in {"caution", "refused"} and score in c.scores and (area is None or c.area in {None, area})
     ]
     reasons = sentences(concerned)
@@ -181,8 +182,7 @@ def _row(
         lower, upper = interval(values.ravel())
         row |= {"mean": mean, "sd": sd, "lower": lower, "upper": upper}
         row["mcse"] = _mcse(values, effective, area, score)
-    refused = attribute(fit, "state") == "refused"
-    return row | {"state": "refused" if refused else worst(c.state for c in concerned), "reasons": reasons}
+    return row | {"state": "refused" if found.refused else worst(c.state for c in concerned), "reasons": reasons}
 
 
 def _held_back(fit: xr.DataTree, blank: Sequence[Check], area: str | None) -> bool:

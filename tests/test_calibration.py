@@ -1,121 +1,154 @@
-"""The committed calibration: made by this very source, inside its bands, and the same again when run again."""
+"""The committed calibration: made by this very source, passed by its gate, and the same again when run again."""
 
 from __future__ import annotations
 
-import functools
-import importlib.util
-import json
+import importlib
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy import stats
+from dissensus.inference.calibration_gate import LEVEL, gate
+from dissensus.inference.calibration_ranks import RANKS
+from dissensus.inference.calibration_source import source_hash
 
 FOLDER = Path(__file__).parents[1] / "benchmarks" / "calibration"
-RULES = ("follow", "luce")
-NAMES = [
-    f"{estimand} {score}"
-    for estimand in ("sample", "population")
-    for score in ("contention", "misalignment", "relative_misalignment")
-]
-SLICE = range(6)
-"""Data sets that are simulated, fitted and ranked again."""
-
-
-@functools.cache
-def _command():
-    spec = importlib.util.spec_from_file_location("calibration_simulated", FOLDER / "simulated.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@functools.cache
-def _stored():
-    return json.loads((FOLDER / "simulated.json").read_text(encoding="utf-8"))
-
-
-def test_the_results_were_made_by_this_source():
-    """After a change of the model or of the fitting, the command is run again."""
-    assert _stored()["source"] == _command().source_hash()
-
-
-@pytest.mark.parametrize("rule", RULES)
-def test_both_rules_have_enough_data_sets_and_no_lost_fits(rule):
-    summary = _stored()["rules"][rule]
-    assert summary["sets"] >= 200
-    assert summary["lost"] <= 0.02 * summary["sets"]
-    assert list(summary["scores"]) == NAMES
-    for cell in summary["scores"].values():
-        assert len(cell["ranks"]) == summary["sets"]
-        assert 0 <= min(cell["ranks"]) and max(cell["ranks"]) <= _command().RANKED_DRAWS
-
-
-@pytest.mark.parametrize("rule", RULES)
-def test_scores_are_calibrated(rule):
-    """Intervals cover what they say, and ranks are uniform, for both estimands of all three scores."""
-    assert _command().gate(_stored()["rules"][rule]) == []
-
-
-@pytest.mark.parametrize("rule", RULES)
-def test_the_summary_is_that_of_the_ranks(rule):
-    module, summary = _command(), _stored()["rules"][rule]
-    for cell in summary["scores"].values():
-        ranks = np.array(cell["ranks"])
-        centred = np.abs(ranks / module.RANKED_DRAWS - 0.5)
-        near = 1.5 / module.RANKED_DRAWS
-        for probability, key in ((0.5, "cover50"), (0.9, "cover90")):
-            least, most = (np.mean(centred <= probability / 2 + side * near) for side in (-1, 1))
-            assert least <= cell[key] <= most
-
-
-@pytest.mark.parametrize("rule", RULES)
-def test_a_slice_run_again_gives_the_same_ranks(rule):
-    module, stored = _command(), _stored()
-    for number in SLICE:
-        again = module.one(rule, number, stored["agents"])
-        for name in NAMES:
-            was = stored["rules"][rule]["scores"][name]["ranks"][number]
-            assert abs(again[name][0] - was) <= 5, f"{rule}, data set {number}, {name}: {again[name][0]}, not {was}"
-
-
-def _summary(position):
-    """Return the summary of data sets whose truths lie at given positions among their draws, 0 to 1."""
-    module = _command()
-    results = [
-        {
-            "rule": "follow",
-            "lost": False,
-            "method": "importance",
-            "adapted": 0,
-            "sample contention": [
-                min(int(p * (module.RANKED_DRAWS + 1)), module.RANKED_DRAWS),
-                bool(abs(p - 0.5) <= 0.25),
-                bool(abs(p - 0.5) <= 0.45),
-            ],
-        }
-        for p in position
-    ]
-    return module.summarise(results)
-
-
-@pytest.mark.parametrize(
-    ("fault", "position"),
-    [
-        ("intervals too narrow", lambda z: stats.norm.cdf(z / 0.7)),
-        ("intervals too wide", lambda z: stats.norm.cdf(z / 1.6)),
-        ("scores too high", lambda z: stats.norm.cdf(z - 0.5)),
-        ("scores too low", lambda z: stats.norm.cdf(z + 0.5)),
-        ("turned round", lambda z: stats.norm.cdf(np.abs(z))),
-    ],
+FAMILIES = (
+    "follow",
+    "luce",
+    "follow_no_goal",
+    "luce_no_goal",
+    "follow_uniform",
+    "luce_uniform",
+    "follow_missing",
+    "one_answer",
+    "two_areas",
+    "follow_groups",
+    "luce_groups",
 )
-def test_the_gate_finds_planted_faults(fault, position):
-    for seed in range(3):
-        z = np.random.default_rng(seed).standard_normal(200)
-        assert _command().gate(_summary(position(z))), fault
+RUN = tuple(name for name in FAMILIES if (FOLDER / "results" / f"{name}.json").exists())
+"""Families that have results; the page names the others."""
+CHEAP = ("dropped", "shifted", "twice")
+"""Planted faults that a few data sets show."""
 
 
-def test_the_gate_lets_exact_posteriors_pass():
-    """All but a few of them: three tests at 1 % each."""
-    passed = [not _command().gate(_summary(np.random.default_rng(seed).random(200))) for seed in range(40)]
-    assert np.mean(passed) > 0.85
+@pytest.fixture(scope="module")
+def scripts():
+    """The scripts of the folder, which is on the path only while they are imported."""
+    before = set(sys.modules)
+    sys.path.insert(0, str(FOLDER))
+    try:
+        yield {name: importlib.import_module(name) for name in ("families", "page", "run", "planted")}
+    finally:
+        while str(FOLDER) in sys.path:
+            sys.path.remove(str(FOLDER))
+        for name in set(sys.modules) - before:
+            if (FOLDER / f"{name}.py").exists():
+                del sys.modules[name]
+
+
+@pytest.fixture(scope="module")
+def planted(scripts):
+    import json
+
+    return json.loads(scripts["planted"].RESULTS.read_text(encoding="utf-8"))
+
+
+def test_both_rules_and_groups_have_results():
+    assert {"follow", "luce", "follow_groups"} <= set(RUN)
+
+
+def test_the_families_cover_rules_structures_and_groups(scripts):
+    families = scripts["families"].FAMILIES
+    assert tuple(families) == FAMILIES
+    areas = [area for family in families.values() for area in family.design.study.areas]
+    assert {(area.rule, area.no_goal) for area in areas} == {(r, n) for r in ("follow", "luce") for n in (False, True)}
+    assert {(area.rule, area.baseline) for area in areas} >= {("follow", "uniform"), ("luce", "uniform")}
+    assert {len(family.design.groups) for family in families.values()} == {0, 3}
+    assert {family.design.n_agents for family in families.values()} == {300}
+
+
+@pytest.mark.parametrize("name", RUN)
+def test_the_results_of_a_family_are_those_of_this_source_and_pass(scripts, name):
+    """After a change of the model or of the fitting, run.py is run again."""
+    result = scripts["run"].stored(name)
+    assert result["source"] == source_hash()
+    assert result["sets"] >= 500
+    assert len(result["lost"]) <= 0.02 * result["fits"]
+    assert [q["name"] for q in result["quantities"]] == list(result["ranks"])
+    for ranks in result["ranks"].values():
+        assert len(ranks) == result["sets"]
+        assert sum(r is None for r in ranks) <= len(result["lost"])
+        assert all(r is None or 0 <= r < RANKS for r in ranks)
+    verdict = scripts["run"].stored_verdict(result)
+    assert verdict.reasons == ()
+    assert verdict.p == pytest.approx(result["gate"]["p"])
+
+
+@pytest.mark.parametrize("name", RUN)
+def test_the_coverage_stored_is_that_of_the_ranks(scripts, name):
+    result = scripts["run"].stored(name)
+    for quantity in result["quantities"]:
+        ranks = np.array([r for r in result["ranks"][quantity["name"]] if r is not None])
+        assert quantity["cover50"] == pytest.approx(np.mean((ranks >= 50) & (ranks < 150)))
+        assert quantity["cover90"] == pytest.approx(np.mean((ranks >= 10) & (ranks < 190)))
+
+
+@pytest.mark.parametrize("name", RUN)
+def test_a_slice_of_a_family_run_again_gives_the_same_ranks(scripts, name):
+    run, family = scripts["run"], scripts["families"].FAMILIES[name]
+    result = run.stored(name)
+    assert run.slice_faults(family, result, result["slice"][:1]) == []
+
+
+def test_a_changed_rank_is_found_by_the_slice(scripts):
+    run, family = scripts["run"], scripts["families"].FAMILIES["follow"]
+    result = run.stored(family.name)
+    [number, *_] = result["slice"]
+    name = next(iter(result["ranks"]))
+    result["ranks"][name][number] = (result["ranks"][name][number] + RANKS // 2) % RANKS
+    [fault] = run.slice_faults(family, result, [number])
+    assert fault.startswith(f"follow, data set {number}, {name}: ")
+
+
+def test_results_of_another_source_are_refused(scripts, monkeypatch):
+    run, family = scripts["run"], scripts["families"].FAMILIES["follow"]
+    monkeypatch.setattr(run, "source_hash", lambda: "another")
+    monkeypatch.setattr(run, "slice_faults", lambda *_: pytest.fail("a stale family is not run again"))
+    assert run.check_family(family) == ["follow: made by another source; run it again"]
+
+
+def test_the_page_is_that_of_the_results(scripts):
+    assert (FOLDER / "README.md").read_text(encoding="utf-8") == scripts["page"].page()
+
+
+def test_every_planted_fault_was_found_and_nothing_else(scripts, planted):
+    assert planted["source"] == source_hash()
+    assert list(planted["faults"]) == list(scripts["planted"].FAULTS)
+    for name, fault in planted["faults"].items():
+        asked = [quantity.name for quantity in scripts["planted"].quantities(scripts["planted"].FAULTS[name].design)]
+        ranks = [planted["ranks"][f"{name}, {quantity}"] for quantity in asked]
+        again = gate(ranks, asked, fits=fault["sets"], lost=fault["lost"], error=fault["error"])
+        assert again.passed == name.startswith("none"), f"{name}: {again.reasons}"
+        assert bool(fault["found_by"]) != again.passed
+
+
+@pytest.mark.parametrize("name", ["narrow", "bias", "swapped", "squared", "pairs", "dropped", "shifted"])
+def test_faults_that_ranks_can_show_were_found_by_ranks(planted, name):
+    assert planted["faults"][name]["p"] < LEVEL
+
+
+@pytest.mark.parametrize("name", CHEAP)
+def test_cheap_faults_are_found_again(scripts, name):
+    """Run anew: a few data sets are enough."""
+    module = scripts["planted"]
+    results = [module.planted_ranks((name,), number)[name] for number in range(3)]
+    assert not module.verdict(name, results).passed
+
+
+def test_without_a_fault_a_data_set_is_what_it_should_be(scripts):
+    module = scripts["planted"]
+    result = module.planted_ranks(("none",), 0)["none"]
+    assert not result["lost"]
+    assert result["error"] < 1e-12
+    assert all(0 <= r < RANKS for r in result["ranks"])

@@ -4,15 +4,17 @@ import json
 import subprocess
 import sys
 import tomllib
-from dataclasses import replace
 
 import numpy as np
 import pytest
 import xarray as xr
-from dissensus.inference.checks import from_dataset, to_dataset
+from dissensus.inference.checks import from_dataset
 from dissensus.inference.result_file import load, save
+from dissensus.inference.verdict import close
 
 from dissensus import __version__, cli, datasets
+
+from .inference.fitted import refused
 
 STUDY = """\
 title = "Getting to work"
@@ -55,12 +57,7 @@ def folder(tmp_path_factory):
     assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
     (path / "printed.json").write_text(done.stdout)
     (path / "messages.txt").write_text(done.stderr)
-    fit = load(path / "result.nc")
-    first, *rest = from_dataset(fit["checks"].to_dataset())
-    checks = to_dataset([replace(first, state="refused", message="The draws are no good."), *rest])
-    fit["checks"] = xr.DataTree(checks)
-    fit.attrs = dict(fit.attrs) | {"state": '"refused"', "reasons": json.dumps(["The draws are no good."])}
-    save(fit, path / "refused.nc")
+    save(refused(load(path / "result.nc")), path / "refused.nc")
     return path
 
 
@@ -141,7 +138,8 @@ def test_check_prints_every_check_and_the_alternatives(folder, run):
 
 def test_a_refused_result_exits_with_1_and_shows_its_numbers_on_request_only(run):
     code, out, _ = run("scores", "refused.nc", "--json")
-    assert (code, json.loads(out)["scores"], json.loads(out)["reasons"]) == (1, [], ["The draws are no good."])
+    assert (code, json.loads(out)["scores"]) == (1, [])
+    assert json.loads(out)["reasons"][0] == "transport: The draws are no good."
     code, out, _ = run("scores", "refused.nc", "--by", "group")
     assert code == 1
     assert "No score is reported" in out
@@ -218,6 +216,7 @@ def test_scores_by_group_need_groups(run, tmp_path, folder):
     fit = load(folder / "result.nc")
     stored = fit["scores"].to_dataset()
     fit["scores"] = xr.DataTree(stored.drop_dims(["group", "group_other"]))
+    fit = close(fit, from_dataset(fit["checks"].to_dataset()))
     save(fit, tmp_path / "r.nc")
     code, out, err = run("scores", str(tmp_path / "r.nc"), "--by", "group", "--json")
     assert (code, out) == (2, "")

@@ -5,22 +5,28 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, CycloptsError, Parameter
 
 from . import __version__
-from .errors import Fault, InputError, Refused
+from .errors import Fault, InputError, Refused, clean, shown
 
 # numpy, pandas and all that stands on them take seconds: imported by the commands that compute
 if TYPE_CHECKING:
     import xarray as xr
     from rich.console import Console, RenderableType
 
+    from .datasets import Choices
+
 DONE, REFUSED, BAD_INPUT, INTERNAL, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 3, 130, 141
+
+_AT_ONCE = {INTERRUPTED, REFUSED}
+_CHECKPOINT = ".checkpoint"
 
 _EPILOGUE = "Exit codes: 0 done, also with caution; 1 refused; 2 bad input or usage; 3 internal fault; 130 interrupted."
 
@@ -80,7 +86,13 @@ Result = Annotated[str, Parameter(name="RESULT", help="Result file of dissensus 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command and leave with its exit code."""
-    sys.exit(run(arguments))
+    code = run(arguments)
+    if code in _AT_ONCE:
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(code)  # threads that still compute are not waited for
+    sys.exit(code)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -117,6 +129,8 @@ def _explained(error: BaseException) -> tuple[int, str]:
         return BAD_INPUT, f"{error}\nSee dissensus --help."
     if isinstance(error, InputError):
         return BAD_INPUT, str(error)
+    if isinstance(error, TimeoutError):
+        return REFUSED, f"No score is reported: {error}"
     if isinstance(error, Refused):
         return REFUSED, "No score is reported: " + " ".join(error.reasons)
     lines = "".join(traceback.format_exception(error))
@@ -157,17 +171,29 @@ def fit(
     as_json: Json = False,
     force: Annotated[bool, Parameter(negative="", help="Replace an existing result file.")] = False,
     allow_unreliable: AllowUnreliable = False,
+    resume: Annotated[
+        bool, Parameter(negative="", help="Go on from the NUTS draws that an interrupted run left beside the result.")
+    ] = False,
+    max_seconds: Annotated[float | None, Parameter(help="Stop, without a result, when this time is over.")] = None,
+    max_memory: Annotated[
+        float | None, Parameter(help="Most gigabytes a fit may take; default 70 % of the free memory.")
+    ] = None,
 ) -> int:
     """Fit a table, write the result whatever its state, and print what ``scores`` prints."""
     if seed is not None and seed < 0:
         raise InputError(Fault(code="seed", message=f'"--seed" is {seed}.', remedy="Give a whole number from 0 up."))
+    if max_seconds is not None and not max_seconds > 0:
+        message = f'"--max-seconds" is {max_seconds}.'
+        raise InputError(Fault(code="max-seconds", message=message, remedy="Give a number of seconds above 0."))
+    started = time.monotonic()
     with _working("loading") as say:
         from . import datasets  # noqa: PLC0415
         from .inference.fit import fit as fit_choices  # noqa: PLC0415
-        from .inference.result import attribute  # noqa: PLC0415
         from .inference.result_file import check_target, save  # noqa: PLC0415
+        from .inference.verdict import verdict  # noqa: PLC0415
 
-        target = check_target(output, force=force)
+        target = check_target(output, force=force or resume)
+        kept = f"{target}{_CHECKPOINT}"
         for given in (study, table):
             if os.path.exists(given) and os.path.exists(target) and os.path.samefile(given, target):
                 message = "The result would replace a file it is made from."
@@ -176,12 +202,33 @@ def fit(
         say("reading the table")
         choices = datasets.read_table(table, parsed)
         say(repr(choices))
-        result = fit_choices(choices, seed=seed, method=method, draws=draws, progress=say)
-        if attribute(result, "state") == "refused" and allow_unreliable:
+        if resume and not force and os.path.exists(target):
+            return _already_there(str(target), choices, seed=seed, as_json=as_json, allow_unreliable=allow_unreliable)
+        if force and not resume:
+            _discard(kept)
+        left = None if max_seconds is None else max(max_seconds - (time.monotonic() - started), 1e-3)
+        try:
+            result = fit_choices(
+                choices,
+                seed=seed,
+                method=method,
+                draws=draws,
+                progress=say,
+                max_seconds=left,
+                max_memory=None if max_memory is None else 1e9 * max_memory,
+                checkpoint=kept,
+                resume=resume,
+            )
+        except (KeyboardInterrupt, TimeoutError):
+            if os.path.exists(kept):
+                _complain(f"The finished draws are in {kept}: go on from them with the same command and --resume.")
+            raise
+        if verdict(result).refused and allow_unreliable:
             result.attrs["allow_unreliable"] = json.dumps(True)
         say("writing")
         try:
             save(result, output, force=force)
+            _discard(kept)
             written = None
         except InputError as error:  # the numbers were expensive: show them before the complaint
             written = error
@@ -200,9 +247,12 @@ def scores(
     by: Annotated[Literal["group"] | None, Parameter(help="Add scores within and between groups.")] = None,
     area: Annotated[str | None, Parameter(help="With --by group: the tables of this area; overall without it.")] = None,
     small_groups: Annotated[
-        bool, Parameter(negative="", help="With --by group: print groups of fewer than 10 agents too.")
+        bool,
+        Parameter(negative="", help="With --by group: groups of fewer than 10 agents too (--json has them always)."),
     ] = False,
     as_json: Json = False,
+    csv: Annotated[str | None, Parameter(help="Write the rows to this CSV file too, with origin and reasons.")] = None,
+    force: Annotated[bool, Parameter(negative="", help="With --csv: replace an existing file.")] = False,
     allow_unreliable: AllowUnreliable = False,
 ) -> int:
     """Print the scores of a result."""
@@ -214,20 +264,118 @@ def scores(
         message = "The result has no groups, so there are no scores by group."
         remedy = 'Name a column as "group" under [table] of the study, and fit again.'
         raise InputError(Fault(code="no-groups", message=message, remedy=remedy, file=result))
+    if csv is not None and os.path.exists(csv) and os.path.samefile(csv, result):
+        message = "The table would replace the result it is made from."
+        raise InputError(Fault(code="same-file", message=message, remedy="Give another --csv.", file=csv))
     _show_scores(
         loaded, by=by, area=area, small_groups=small_groups, as_json=as_json, allow_unreliable=allow_unreliable
     )
-    return _code(loaded, allow_unreliable=allow_unreliable)
+    code = _code(loaded, allow_unreliable=allow_unreliable)
+    if csv is not None and code == DONE:
+        from .inference.export import to_csv  # noqa: PLC0415
+
+        left_out = to_csv(loaded, csv, by=by, small_groups=small_groups, allow_unreliable=allow_unreliable, force=force)
+        if left_out:
+            _complain(f"Left out of it: {len(left_out)} groups of fewer than 10 agents; --small-groups has them.")
+        _complain(f"Written to {clean(csv)}")
+    return code
 
 
 @app.command(help="Print every stored check of a result, by area, and the structural alternatives.")
-def check(result: Result, /) -> int:
+def check(
+    result: Result,
+    /,
+    *,
+    conventions: Annotated[
+        bool, Parameter(negative="", help="Also fit again under other conventions, and say how far scores move.")
+    ] = False,
+) -> int:
     """Print the checks of a result."""
     from .inference.report_text import checks_report  # noqa: PLC0415
 
     loaded = _load(result)
     _print(lambda width: checks_report(loaded, width=width))
-    return _code(loaded, allow_unreliable=False)
+    code = _code(loaded, allow_unreliable=False)
+    if conventions and code == DONE:
+        from .inference.conventions_report import conventions_report  # noqa: PLC0415
+
+        _print(lambda width: conventions_report(loaded, width=width))
+    return code
+
+
+@app.command(help="Simulate data like those of a study, and check that intervals of the scores hold the truth.")
+def calibrate(
+    study: Annotated[str, Parameter(name="STUDY", help="Study file (TOML): what the table means.")],
+    /,
+    *,
+    agents: Annotated[int, Parameter(help="Agents in each simulated data set.")] = 500,
+    sets: Annotated[int, Parameter(help="Number of data sets.")] = 200,
+    seed: Annotated[int | None, Parameter(help="Seed; if none is given, the folder's, or one is drawn.")] = None,
+    groups: Annotated[
+        list[str] | None,
+        Parameter(consume_multiple=True, negative="", help="Groups as NAME=SHARE, two or more; default none."),
+    ] = None,
+    missing: Annotated[float, Parameter(help="Probability that an answer is missing, at random.")] = 0.0,
+    answers_per_item: Annotated[int, Parameter(help="Answers of an agent to a repeated item.")] = 5,
+    output: Annotated[
+        str | None,
+        Parameter(
+            name=["--output", "-o"],
+            help="Folder for finished data sets and the report. The same command goes on from what is there.",
+        ),
+    ] = None,
+    cores: Annotated[int | None, Parameter(help="Number of processes; default all cores.")] = None,
+    as_json: Json = False,
+) -> int:
+    """Calibrate the scores for a study's own design: 0 when passed, 1 when failed or too few data sets."""
+    with _counting("data sets") as tick:
+        from . import datasets  # noqa: PLC0415
+        from .inference.calibration import calibrate as run_calibration  # noqa: PLC0415
+        from .inference.calibration_report import report  # noqa: PLC0415
+
+        try:
+            outcome = run_calibration(
+                datasets.Study.from_toml(study),
+                agents,
+                sets=sets,
+                seed=seed,
+                groups=_shares(groups or []),
+                missing=missing,
+                answers_per_item=answers_per_item,
+                folder=output,
+                cores=cores,
+                progress=tick,
+            )
+        except KeyboardInterrupt:
+            if output is not None:
+                _complain(f"What is finished is in {output}: the same command goes on from there.")
+            raise
+    if as_json:
+        sys.stdout.write(json.dumps(outcome.to_dict(), indent=2, allow_nan=False) + "\n")
+    else:
+        _print(lambda _: report(outcome))
+    if output is not None:
+        _complain(f"Written to {os.path.join(output, 'report.html')}")
+    return DONE if outcome.state == "passed" else REFUSED
+
+
+def _shares(groups: Sequence[str]) -> dict[str, float]:
+    """Return the shares of groups given as NAME=SHARE."""
+    shares: dict[str, float] = {}
+    faults = []
+    for text in groups:
+        name, _, share = text.rpartition("=")
+        try:
+            if not name or name in shares:
+                raise ValueError
+            shares[name] = float(share)
+        except ValueError:
+            message = f'"--groups" has {shown(text)}.'
+            remedy = "Give each group once, as NAME=SHARE, such as women=0.5."
+            faults.append(Fault(code="groups", message=message, remedy=remedy, value=text))
+    if faults:
+        raise InputError(faults)
+    return shares
 
 
 def _load(path: str) -> xr.DataTree:
@@ -237,10 +385,30 @@ def _load(path: str) -> xr.DataTree:
         return load(path)
 
 
-def _code(result: xr.DataTree, *, allow_unreliable: bool) -> int:
+def _already_there(path: str, choices: Choices, *, seed: int | None, as_json: bool, allow_unreliable: bool) -> int:
+    """Show the result of a run that was interrupted after it was written; refuse any other."""
     from .inference.result import attribute  # noqa: PLC0415
+    from .inference.result_file import check_target, load  # noqa: PLC0415
 
-    return REFUSED if attribute(result, "state") == "refused" and not allow_unreliable else DONE
+    found = load(path)
+    same = attribute(found, "data_hash") == choices.data_hash and attribute(found, "study") == choices.study.to_dict()
+    if not same or seed not in {None, attribute(found, "seed")}:
+        check_target(path)  # says that it exists
+    _discard(path + _CHECKPOINT)
+    _complain(f"The run was complete: {path}")
+    _show_scores(found, as_json=as_json, allow_unreliable=allow_unreliable)
+    return _code(found, allow_unreliable=allow_unreliable)
+
+
+def _discard(path: str) -> None:
+    with suppress(FileNotFoundError):
+        os.unlink(path)
+
+
+def _code(result: xr.DataTree, *, allow_unreliable: bool) -> int:
+    from .inference.verdict import verdict  # noqa: PLC0415
+
+    return REFUSED if verdict(result).refused and not allow_unreliable else DONE
 
 
 def _show_scores(
@@ -253,8 +421,8 @@ def _show_scores(
     allow_unreliable: bool,
 ) -> None:
     from .inference import report_text  # noqa: PLC0415
-    from .inference.result import attribute  # noqa: PLC0415
     from .inference.summary import to_json  # noqa: PLC0415
+    from .inference.verdict import verdict  # noqa: PLC0415
 
     if as_json:
         answer = to_json(result, by=by, allow_unreliable=allow_unreliable)
@@ -265,7 +433,7 @@ def _show_scores(
         from rich.console import Group  # noqa: PLC0415
 
         parts = [report_text.scores_report(result, width=width, allow_unreliable=allow_unreliable)]
-        if attribute(result, "state") == "refused" and not allow_unreliable:
+        if verdict(result).refused and not allow_unreliable:
             return parts[0]
         if by is not None:
             parts.append(
@@ -317,3 +485,31 @@ def _working(first: str) -> Iterator[Callable[[str], None]]:
                 status.update(text)
 
         yield say
+
+
+@contextmanager
+def _counting(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Show how much is done and the time left: a bar on a terminal, a line for each tenth elsewhere."""
+    from rich.console import Console  # noqa: PLC0415
+
+    console = Console(stderr=True, highlight=False, markup=False, emoji=False)
+    if not console.is_terminal:
+        began, first, shown_last = time.monotonic(), -1, -1
+
+        def say(done: int, total: int) -> None:
+            nonlocal first, shown_last
+            first = done if first < 0 else first
+            if done * 10 // total == shown_last:
+                return
+            shown_last = done * 10 // total
+            left = (time.monotonic() - began) / (done - first) * (total - done) if done > first else None
+            _complain(f"{done} of {total} {what}" + ("" if left is None else f", {left / 60:.1f} minutes left"))
+
+        yield say
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, speed_estimate_period=600) as progress:
+        task = progress.add_task(what, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)

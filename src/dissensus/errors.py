@@ -15,14 +15,34 @@ _HIDDEN = {"Cc", "Cf", "Zl", "Zp", "Cs", "Co"}
 
 def clean(text: str) -> str:
     """Return a text with control and direction characters escaped, so that no label can steer a terminal."""
-    return "".join(f"\\u{ord(c):04x}" if unicodedata.category(c) in _HIDDEN else c for c in text)
+    return text if text.isascii() and text.isprintable() else "".join(map(_visible, text))
+
+
+def _visible(c: str) -> str:
+    if unicodedata.category(c) not in _HIDDEN:
+        return c
+    return f"\\u{ord(c):04x}" if ord(c) < 0x10000 else f"\\U{ord(c):08x}"
+
+
+def brief(value: object) -> str:
+    """Return the first 60 characters of a value, with control and direction characters escaped.
+
+    Spaces other than the common one are escaped too: nobody would see that they differ.
+    """
+    safe = clean(_text(value)[:_SHOWN])
+    return "".join(f"\\u{ord(c):04x}" if c.isspace() and c != " " else c for c in safe)
 
 
 def shown(value: object) -> str:
-    """Return the first 60 characters of a value in quotes, with control and direction characters escaped."""
-    text = str(value)
-    safe = clean(text[:_SHOWN])
-    return f"'{safe}'" + ("…" if len(text) > _SHOWN else "")
+    """Return :func:`brief` in quotes, followed by … where it was cut."""
+    return f"'{brief(value)}'" + ("…" if len(_text(value)) > _SHOWN else "")
+
+
+def _text(value: object) -> str:
+    try:
+        return str(value)
+    except Exception:  # a whole number of thousands of digits, say
+        return f"of type {type(value).__name__}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,21 +77,21 @@ class Fault:
         place = ", ".join(
             part
             for part in (
-                self.file or "",
+                clean(self.file or ""),
                 f"line {self.line}" if self.line is not None else "",
                 f"column {shown(self.column)}" if self.column is not None else "",
             )
             if part
         )
         times = f" ({self.count:,} times)" if self.count > 1 else ""
-        return f"{place + ': ' if place else ''}{self.message}{times} {self.remedy}".strip()
+        return f"{place + ': ' if place else ''}{clean(self.message)}{times} {clean(self.remedy)}".strip()
 
 
 class InputError(ValueError):
     """An input that cannot be used, with every fault found in one pass.
 
     The attributes ``code``, ``file``, ``line``, ``column``, ``value``, ``count`` and ``remedy`` are those of the first
-    fault; ``faults`` holds all of them, and the message lists the first 20.
+    fault; ``faults`` holds all of them, and the message lists the first 20 and counts the places of the rest.
     """
 
     def __init__(self, faults: Fault | Iterable[Fault]) -> None:
@@ -88,7 +108,7 @@ class InputError(ValueError):
         self.remedy = first.remedy
         lines = [str(fault) for fault in self.faults[:LISTED]]
         if len(self.faults) > LISTED:
-            lines.append(f"… and {len(self.faults) - LISTED:,} more faults.")
+            lines.append(f"… and {sum(fault.count for fault in self.faults[LISTED:]):,} more.")
         super().__init__("\n".join(lines))
 
 

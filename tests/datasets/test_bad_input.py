@@ -180,7 +180,7 @@ class TestWide:
         faults = faults_of(HEADER + "".join(f"a{i},text {i},no\n" for i in range(1000)))
         assert len(faults) == 21
         assert (faults[-1].count, faults[-1].line) == (980, 22)
-        matches(faults, "and 1 more faults")
+        matches(faults, "and 980 more")
 
     def test_all_faults_come_in_one_pass(self, faults_of):
         text = HEADER + "a,yess,no\nb,no\nc,yes,maybe\na,no,yes\nd,yes,no,no\n"
@@ -210,6 +210,16 @@ class TestWide:
         text = 'id,note,q1,q2\na,"x,yes,no\nb,y,no,yes\nc,"z,yes,no\nd,y,no,no\n'
         fault = faults_of(text)[0]
         assert (fault.code, fault.line) == ("quotes", 2)
+
+    def test_wrong_quotes_are_told_before_anything_else(self, faults_of):
+        """A lenient reader keeps such rows, an exact one does not: lines of other faults would be wrong."""
+        text = HEADER + 'a,"yes"x,no\nb,no,nope\n' + '"c\nd",no,"yes"y\n' + '"e",no,nope\n'
+        assert [(fault.code, fault.line) for fault in faults_of(text)] == [("quotes", 2), ("quotes", 4)]
+
+    def test_lines_after_skipped_rows_are_right(self, faults_of):
+        text = HEADER + 'a,yes\n"b\nc",no,nope\nd,no,no,no\ne,nope,no\n'
+        found = [(fault.code, fault.line) for fault in faults_of(text)]
+        assert found == [("short-row", 2), ("unknown-option", 3), ("extra-field", 5), ("unknown-option", 6)]
 
     def test_control_and_direction_characters_are_escaped(self, faults_of):
         (fault,) = faults_of(HEADER + "a,y\u202ees\x1b[31m,no\nb,no,yes\n")
@@ -400,6 +410,19 @@ class TestFiles:
         path.chmod(0)
         with pytest.raises(InputError, match="cannot be read"):
             read_table(path, study())
+
+    @pytest.mark.parametrize("name", ["table.csv", "table.csv.gz", "table.parquet"])
+    def test_a_file_that_may_not_be_opened(self, name, tmp_path, monkeypatch):
+        """As above, for those who may read every file."""
+
+        def forbidden(*_, **__):
+            raise PermissionError(13, "Permission denied")
+
+        (tmp_path / name).write_text(HEADER + ROWS)
+        monkeypatch.setattr("pathlib.Path.open", forbidden)
+        with pytest.raises(InputError, match=r"cannot be read.*Permission denied.*permissions") as caught:
+            read_table(tmp_path / name, study())
+        assert caught.value.code == "unreadable"
 
     def test_nul_in_the_path(self):
         with pytest.raises(InputError, match="cannot be read"):

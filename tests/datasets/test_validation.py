@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from dissensus.datasets import Study
-from dissensus.datasets.findings import near_duplicates
+from dissensus.datasets.look_alike import near_duplicates
 from dissensus.datasets.patterns import build_choices
 from dissensus.datasets.validation import hint, listed, nearest
 from hypothesis import given

@@ -8,6 +8,9 @@ from dataclasses import replace
 import numpy as np
 import xarray as xr
 from dissensus.datasets.choices import Choices
+from dissensus.datasets.patterns import data_hash
+from dissensus.inference.checks import from_dataset
+from dissensus.inference.verdict import close
 
 from dissensus import datasets, inference
 
@@ -35,10 +38,19 @@ def grouped_choices(seed: int = 1) -> Choices:
     choices = datasets.simulate(GROUPED, 120, seed=seed, groups=shares, missing=0.15, answers_per_item=4)
     group = np.where(choices.group_of_agent == 3, -1, choices.group_of_agent)
     weight = np.random.default_rng(seed).gamma(3.0, 100.0, choices.n_agents)
-    return replace(choices, groups=choices.groups[:3], group_of_agent=group, survey_weight=weight)
+    changed = replace(choices, groups=choices.groups[:3], group_of_agent=group, survey_weight=weight)
+    digest = data_hash(changed.agents, changed.groups, group, weight, changed.areas)
+    return replace(changed, data_hash=digest)
 
 
 @functools.cache
 def grouped() -> tuple[Choices, xr.DataTree]:
     """Return :func:`grouped_choices` and their fit."""
     return grouped_choices(), inference.fit(grouped_choices(), seed=2)
+
+
+def refused(fit: xr.DataTree, message: str = "The draws are no good.") -> xr.DataTree:
+    """Return the fit as if its first check had refused it."""
+    changed = fit.copy(deep=True)
+    first, *rest = from_dataset(changed["checks"].to_dataset())
+    return close(changed, (replace(first, state="refused", message=message), *rest))

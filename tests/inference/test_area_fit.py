@@ -44,7 +44,8 @@ def _pretend(monkeypatch, *runs):
     """Replace NUTS by runs of normal draws: (correlated chains apart by, diverging); record what is asked for."""
     asked = []
 
-    def nuts_draws(density, modes, rng, *, draws, target_accept):
+    def nuts_draws(density, modes, seed, *, draws, attempt, target_accept, **_):
+        rng = np.random.default_rng([seed, attempt])
         shift, diverging = runs[min(len(asked), len(runs) - 1)]
         asked.append((draws, target_accept))
         theta = rng.standard_normal((4, draws, density.size)) + shift * np.arange(4)[:, None, None]
@@ -149,7 +150,8 @@ def test_divergences_ask_for_smaller_steps_not_for_more_draws(monkeypatch):
 def test_a_variable_that_cannot_be_judged_is_not_passed_over(monkeypatch):
     """R-hat and ESS of a variable that holds NaN are NaN, and so are the largest and the smallest."""
 
-    def nuts_draws(density, modes, rng, *, draws, target_accept):
+    def nuts_draws(density, modes, seed, *, draws, **_):
+        rng = np.random.default_rng(seed)
         theta = rng.standard_normal((4, draws, density.size))
         theta[2, 7, -1] = np.nan
         flags = np.zeros((4, draws), dtype=bool)

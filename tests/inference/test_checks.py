@@ -65,7 +65,7 @@ def _states(fitted, scores):
 
 def test_good_draws_pass():
     assert _states(*_weighted()) == {"finite": "ok", "pareto-k": "ok", "effective-draws": "ok", "hessian": "ok"}
-    names = {"finite", "r-hat", "r-hat-scores", "ess", "divergences", "e-bfmi", "tree-depth", "moving"}
+    names = {"finite", "r-hat", "r-hat-scores", "ess", "mcse", "divergences", "e-bfmi", "tree-depth", "moving"}
     assert _states(*_chains()) == dict.fromkeys(names, "ok")
 
 
@@ -178,8 +178,9 @@ def _shifted_scores(fitted, scores):
 def test_faulty_chains_are_refused(name, change):
     states = _states(*change(*_chains()))
     assert states.pop(name) == "refused"
-    if name == "moving":  # the scores of a chain that stands still disagree with those of the others
-        states = {other: state for other, state in states.items() if other not in {"r-hat", "ess"}}
+    if name in {"moving", "ess"}:  # the scores of a chain that stands still disagree with those of the others
+        also = {"r-hat", "ess", "mcse"} if name == "moving" else {"mcse"}  # which is 1 / √ess
+        states = {other: state for other, state in states.items() if other not in also}
     assert set(states.values()) == {"ok"}
 
 

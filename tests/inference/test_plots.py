@@ -2,31 +2,22 @@
 
 import html
 import json
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from dissensus.inference.checks import from_dataset, to_dataset
+from dissensus.inference.checks import from_dataset
 from dissensus.inference.plots import plot_alternatives, plot_groups, plot_scores
 from dissensus.inference.scores import SCORE_NAMES
 from dissensus.inference.summary import summarize
+from dissensus.inference.verdict import close
 
 from dissensus.errors import InputError, Refused
 
-from .fitted import grouped, stouffer_toby
+from .fitted import grouped, refused, stouffer_toby
 
 HOSTILE = "<script>alert('&')</script> $x$ \u202e"
-
-
-def refused(fit):
-    """Return a copy of a result whose first check refuses it."""
-    tree = fit.copy()
-    first, *rest = from_dataset(tree["checks"].to_dataset())
-    tree["checks"] = xr.DataTree(to_dataset([replace(first, state="refused", message="The draws are no good."), *rest]))
-    tree.attrs = dict(fit.attrs) | {"state": '"refused"', "reasons": json.dumps(["The draws are no good."])}
-    return tree
 
 
 def renamed(fit, old, new):
@@ -41,7 +32,7 @@ def renamed(fit, old, new):
         groups[name] = data
     tree = xr.DataTree.from_dict(groups)
     tree.attrs = {key: text.replace(json.dumps(old), json.dumps(new)) for key, text in fit.attrs.items()}
-    return tree
+    return close(tree, from_dataset(tree["checks"].to_dataset()))
 
 
 def texts(figure):
@@ -103,6 +94,7 @@ def test_every_figure_says_what_it_was_made_from(plot):
 def test_labels_show_as_they_are_and_never_act(old):
     fit = renamed(grouped()[1], old, HOSTILE)
     fit.attrs["study"] = json.dumps(json.loads(fit.attrs["study"]) | {"title": HOSTILE})
+    fit = close(fit, from_dataset(fit["checks"].to_dataset()))
     for figure in (plot_scores(fit), plot_alternatives(fit), plot_groups(fit)):
         stored = json.dumps(figure.to_plotly_json(), default=lambda array: array.tolist(), ensure_ascii=False)
         assert "<script" not in stored

@@ -18,8 +18,8 @@ from rich.console import Console
 
 from dissensus.errors import InputError
 
-from .fitted import grouped, stouffer_toby
-from .test_plots import refused, renamed
+from .fitted import grouped, refused, stouffer_toby
+from .test_plots import renamed
 
 
 def printed(report, width=80):

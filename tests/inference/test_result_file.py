@@ -3,18 +3,23 @@
 import errno
 import functools
 import hashlib
+import io
 import json
 import os
 import re
+import resource
 import stat
 import threading
 
 import arviz as az
+import h5py
 import numpy as np
 import pytest
 import xarray as xr
 from dissensus.inference import result_file
 from dissensus.inference.result_file import check_target, load, save
+from dissensus.inference.summary import summarize
+from dissensus.inference.verdict import verdict
 
 from dissensus.errors import InputError
 
@@ -25,10 +30,12 @@ FITS = {"Stouffer and Toby": stouffer_toby, "groups and several areas": grouped}
 
 @functools.cache
 def small():
-    """Return a result of one variable per group: as good as a whole one to a file, and quicker."""
+    """Return a result of five draws: as good as a whole one to a file, and quicker."""
     fit = stouffer_toby()[1]
     groups = {name: node.to_dataset() for name, node in fit.children.items()}
-    tree = xr.DataTree.from_dict({name: data[[next(iter(data.data_vars))]] for name, data in groups.items()})
+    tree = xr.DataTree.from_dict(
+        {name: data.isel(draw=slice(5), missing_dims="ignore") for name, data in groups.items()}
+    )
     tree.attrs = dict(fit.attrs)
     return tree
 
@@ -183,24 +190,191 @@ def test_a_folder_that_may_not_be_written_is_refused_beforehand(tmp_path, monkey
         check_target(tmp_path / "r.nc")
 
 
-@pytest.mark.parametrize("share", [0.0, 1e-5, 0.3, 0.9, 0.9999])
-def test_a_truncated_file_is_refused(share, saved, tmp_path):
-    data = saved.read_bytes()
-    (tmp_path / "r.nc").write_bytes(data[: int(share * len(data))])
-    with pytest.raises(InputError, match=r"not a result|cut short"):
-        load(tmp_path / "r.nc")
+@pytest.fixture
+def no_parser(monkeypatch):
+    """Parsing fails the test."""
+    monkeypatch.setattr(result_file.xr, "open_datatree", lambda *_, **__: pytest.fail("parsed"))
+    monkeypatch.setattr(result_file, "declaration_fault", lambda *_: pytest.fail("parsed"))
 
 
-def test_every_flipped_bit_is_found_before_anything_is_parsed(saved, tmp_path, monkeypatch):
-    monkeypatch.setattr(result_file, "_parsed", lambda *_: pytest.fail("parsed"))
+def refuses(path, data, match):
+    path.write_bytes(data)
+    with pytest.raises(InputError, match=match) as caught:
+        load(path)
+    assert caught.value.file == str(path)
+    assert caught.value.remedy
+
+
+def test_a_thousand_flipped_bits_are_found_before_anything_is_parsed(saved, tmp_path, no_parser):
     data = saved.read_bytes()
     rng = np.random.default_rng(0)
-    for place in [0, *rng.integers(8, len(data), 20), *range(len(data) - 90, len(data))]:
+    for place in [*range(8), *rng.integers(8, len(data), 902), *range(len(data) - 90, len(data))]:
         flipped = bytearray(data)
         flipped[place] ^= 1 << int(rng.integers(8))
-        (tmp_path / "r.nc").write_bytes(flipped)
-        with pytest.raises(InputError, match=r"checksum|not a result"):
-            load(tmp_path / "r.nc")
+        refuses(tmp_path / "r.nc", flipped, r"checksum|not a result")
+
+
+def test_a_thousand_truncations_are_found_before_anything_is_parsed(saved, tmp_path, no_parser):
+    data = saved.read_bytes()
+    rng = np.random.default_rng(1)
+    for length in [*range(100), *rng.integers(100, len(data), 800), *range(len(data) - 100, len(data))]:
+        refuses(tmp_path / "r.nc", data[:length], r"not a result|cut short|checksum")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda data, other: data + b"x",
+        lambda data, other: data + b"\n",
+        lambda data, other: data + data,
+        lambda data, other: data[:-84] + data,
+        lambda data, other: data[:-84] + other[-84:],
+        lambda data, other: other[:-84] + data[-84:],
+        lambda data, other: b"\0" * 512 + data,
+        lambda data, other: data[:-84] + data[-84:].upper(),
+        lambda data, other: data[:-84] + b"\n#dissensus sha256 " + b"0" * 64 + b"\n",
+        lambda data, other: data.replace(b"HDF", b"HDG", 1),
+        lambda data, other: data[:-1] + b"\r\n",
+    ],
+    ids=[
+        "byte appended",
+        "line appended",
+        "two results",
+        "content twice",
+        "trailer of another",
+        "content of another",
+        "bytes in front",
+        "trailer in capitals",
+        "trailer of noughts",
+        "another magic",
+        "another line end",
+    ],
+)
+def test_a_result_put_together_otherwise_is_found_before_anything_is_parsed(change, saved, tmp_path, no_parser):
+    digest = hashlib.sha256(saved.read_bytes()[:-85] + b"x").hexdigest()
+    other = saved.read_bytes()[:-85] + b"x" + f"\n#dissensus sha256 {digest}\n".encode()
+    refuses(tmp_path / "r.nc", change(saved.read_bytes(), other), r"checksum|not a result|cut short")
+
+
+def test_a_large_file_that_was_changed_does_not_fill_the_memory(saved, tmp_path, monkeypatch, no_parser):
+    """Its checksum is compared before it is read as a whole."""
+    monkeypatch.setattr(result_file, "_LARGE", 1_000)
+    monkeypatch.setattr(
+        result_file.hashlib, "sha256", lambda *data: pytest.fail("read") if data else hashlib.new("sha256")
+    )
+    data = bytearray(saved.read_bytes())
+    data[-1_000] ^= 1
+    refuses(tmp_path / "r.nc", data, "checksum does not match")
+    monkeypatch.undo()
+    monkeypatch.setattr(result_file, "_LARGE", 1_000)
+    assert load(saved).identical(small())
+
+
+def with_hdf5(path, saved, change):
+    """Write a result changed by h5py, with a right checksum."""
+    stream = io.BytesIO(saved.read_bytes()[:-84])
+    with h5py.File(stream, "r+") as file:
+        change(file)
+    data = stream.getvalue()
+    path.write_bytes(data + f"\n#dissensus sha256 {hashlib.sha256(data).hexdigest()}\n".encode())
+    return path
+
+
+def _replaced(name, *arguments, **options):
+    def change(file):
+        del file[name]
+        file.create_dataset(name, *arguments, **options)
+
+    return change
+
+
+def _virtual(file):
+    layout = h5py.VirtualLayout((10,), "f8")
+    layout[:] = h5py.VirtualSource("other.nc", "x", shape=(10,))
+    file.create_virtual_dataset("x", layout)
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        (_replaced("scores/contention", (10**12,), "f8", chunks=(10**6,)), "declares over"),
+        (_replaced("checks/message", (10**7, 10**5), "S1", chunks=(1000, 1000), compression="gzip"), "declares over"),
+        (lambda file: file.create_dataset("x", (1_000,), "S1000000000", chunks=(1,)), "declares over"),
+        (lambda file: file.__setitem__("posterior/x", file["/"]), "stands in it twice"),
+        (lambda file: [file.create_group(f"x{i}") for i in range(10_001)], "holds more than 10,000 groups"),
+        (lambda file: file.__setitem__("posterior/x", h5py.ExternalLink("/etc/passwd", "/x")), "link to another place"),
+        (lambda file: file.__setitem__("posterior/x", h5py.SoftLink("/posterior")), "link to another place"),
+        (lambda file: file.create_dataset("x", (10,), "f8", external=[("/etc/passwd", 0, 80)]), "lies in another file"),
+        (_virtual, "lies in another file"),
+        (lambda file: file.create_dataset("x", (10,), "f8", compression="lzf"), "unknown filter"),
+        (lambda file: file.create_dataset("x", (10,), [("a", "f8"), ("b", "i4")]), "is of type"),
+        (lambda file: file.create_dataset("x", (10,), h5py.opaque_dtype(np.dtype("M8[s]"))), "is of type"),
+    ],
+)
+def test_a_file_that_asks_for_more_than_it_brings_is_refused_before_it_is_parsed(
+    change, match, saved, tmp_path, monkeypatch
+):
+    """Bombs, links and other files below a right checksum: h5py looks at declarations, and no value is read."""
+    monkeypatch.setattr(result_file.xr, "open_datatree", lambda *_, **__: pytest.fail("parsed"))
+    try:
+        path = with_hdf5(tmp_path / "r.nc", saved, change)
+    except (OSError, ValueError, RuntimeError) as error:
+        pytest.fail(f"h5py does not write it: {error}")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(InputError, match=f"not a result: .*({match})"):
+        load(path)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # kB
+
+
+def _attribute(name, value):
+    return lambda file: file.attrs.__setitem__(name, json.dumps(value))
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        (_attribute("seed", "1"), "its seed is of another type"),
+        (lambda file: file.attrs.__setitem__("seed", 5), "JSON object must be str"),
+        (_attribute("n_agents", True), "its n_agents is of another type"),
+        (_attribute("n_agents", 217), "numbers of agents differ"),
+        (_attribute("state", "splendid"), "its state is none"),
+        (_attribute("reasons", "none"), "its reasons is of another type"),
+        (_attribute("notes", [1]), "its notes are not texts"),
+        (_attribute("study", []), "its study is of another type"),
+        (_attribute("study", {"areas": {}}), "its study is faulty"),
+        (_attribute("priors", {"goal_share": -1}), "its priors are faulty"),
+        (_attribute("versions", {}), "do not name dissensus"),
+        (_attribute("interval", {"prob": 0.9, "kind": "hdi"}), "interval is of another kind"),
+        (_attribute("method", {"elsewhere": "nuts"}), "areas of its method"),
+        (_attribute("diagnostics", {"role_conflict": 1}), "diagnostics are not tables"),
+        (lambda file: file.attrs.__setitem__("notes", "[" * 100_000), "recursion"),
+        (lambda file: file.attrs.__setitem__("notes", "[1"), "Expecting"),
+        (lambda file: file.attrs.__delitem__("priors"), "it has no priors"),
+        (lambda file: file.attrs.__delitem__("schema"), "schema"),
+        (lambda file: file.__delitem__("scores/contention"), "its scores have no contention"),
+        (lambda file: file.__delitem__("agents"), "it has no agents"),
+        (lambda file: file.__delitem__("constant_data/counts_0"), "no counts_0"),
+        (_replaced("scores/contention", data=np.zeros(4)), "not a result"),
+        (_replaced("checks/value", data=np.array([b"x"] * 4)), "not a result"),
+        (_replaced("scores/area", data=np.array([[b"x"]])), "not a result"),
+        (lambda file: file["checks/scores"].__setitem__(..., b"{"), "its checks are faulty"),
+        (lambda file: file["checks/state"].__setitem__(..., b"?"), "a check has no state"),
+        (lambda file: file["scores/contention"].attrs.__setitem__("scale_factor", "x"), "not a result"),
+        (lambda file: file["scores/draw"].attrs.__setitem__("units", "days since 1"), "not a result"),
+    ],
+)
+def test_a_result_of_another_form_is_refused(change, match, saved, tmp_path):
+    """Wrong types of attributes, missing groups and variables, below a right checksum."""
+    with pytest.raises(InputError, match=match):
+        load(with_hdf5(tmp_path / "r.nc", saved, change))
+
+
+@pytest.mark.parametrize("name", ["scores/contention", "posterior/goal_share", "unconstrained_posterior/theta"])
+def test_a_result_whose_numbers_were_wiped_is_refused(name, saved, tmp_path):
+    """It has the form of a result, so it loads; but no number leaves it."""
+    fit = load(with_hdf5(tmp_path / "r.nc", saved, lambda file: file[name].__setitem__(..., np.nan)))
+    assert verdict(fit).refused
+    assert summarize(fit).empty
 
 
 @pytest.mark.parametrize("content", [b"", b"a,b\n1,2\n", b"\x89HDF\r\n\x1a\n", b"CDF\x01" + bytes(500)])
@@ -238,7 +412,7 @@ def test_a_result_that_lacks_a_part_is_refused(lost, tmp_path):
 def test_another_layout_is_refused_and_names_its_writer(tmp_path):
     fit = small().copy()
     fit.attrs = dict(fit.attrs) | {"schema": "99", "versions": json.dumps({"dissensus": "7.1"})}
-    with pytest.raises(InputError, match=r"layout '99' of dissensus '7\.1'; this version reads layout 1"):
+    with pytest.raises(InputError, match=r"layout '99' of dissensus '7\.1'; this version reads layout 2"):
         load(forged(tmp_path / "r.nc", fit))
 
 
@@ -294,3 +468,18 @@ def test_leave_one_out_agrees_with_the_stored_elpd(tmp_path):
     stored = float(tree["alternatives"]["elpd"].sel(area="role_conflict", structure="follow"))
     assert az.loo(tree).elpd == pytest.approx(stored, abs=1.0)
     tree.close()
+
+
+def test_what_a_killed_process_left_is_removed_and_what_another_writes_is_not(tmp_path):
+    fcntl = pytest.importorskip("fcntl")
+    path = tmp_path / "r.nc"
+    save(small(), path)
+    before = set(tmp_path.iterdir())
+    prefix = f".dissensus-{hashlib.sha256(path.name.encode()).hexdigest()[:12]}-"
+    dead, alive, foreign = (tmp_path / f"{name}.partial" for name in (f"{prefix}dead", f"{prefix}alive", "mine"))
+    for file in (dead, alive, foreign):
+        file.write_bytes(b"half a result")
+    with open(alive, "rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        save(small(), path, force=True)
+    assert set(tmp_path.iterdir()) == before | {alive, foreign}

@@ -11,8 +11,7 @@ from dissensus.inference.checks import STATES, from_dataset
 from dissensus.inference.scores import SCORE_NAMES
 from dissensus.inference.summary import check, summarize, to_json
 
-from .fitted import grouped, stouffer_toby
-from .test_plots import refused
+from .fitted import grouped, refused, stouffer_toby
 
 FITS = {"Stouffer and Toby": stouffer_toby, "groups and several areas": grouped}
 CASES = [("Stouffer and Toby", None), ("groups and several areas", None), ("groups and several areas", "group")]
@@ -140,7 +139,7 @@ def test_a_refused_fit_has_no_rows_unless_they_are_asked_for():
     answer = strict(to_json(fit, by="group"))
     assert answer["state"] == "refused"
     assert answer["scores"] == []
-    assert answer["reasons"] == ["The draws are no good."]
+    assert answer["reasons"][0] == "tax: The draws are no good."
     assert answer["allow_unreliable"] is False
     shown = strict(to_json(fit, allow_unreliable=True))
     assert shown["allow_unreliable"] is True

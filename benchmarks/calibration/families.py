@@ -1,0 +1,70 @@
+"""The model families whose calibration the repository keeps: one small study each, 300 agents."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from dissensus.inference.calibration_design import Design
+
+from dissensus import datasets
+
+AGENTS = 300
+SEED = 20_261_123
+GROUPS = {"one": 0.5, "two": 0.3, "three": 0.2}
+_UNEQUAL = {"a|b": 1.0, "a|c": 0.2, "b|c": 0.5}
+
+
+@dataclass(frozen=True)
+class Family:
+    """One family: its name, what it is in words, and the design it is calibrated on."""
+
+    name: str
+    words: str
+    design: Design
+
+
+def area(items: int = 4, *, conflict: Any = 1.0, **structure: Any) -> dict[str, Any]:
+    """Return an area of 3 goals and some items of 3 options, each option serving one goal."""
+    goals = ["a", "b", "c"]
+    asked = {f"item{j}": {"serves": {f"{o}": goals[(o + j) % 3] for o in range(3)}} for j in range(items)}
+    return {"goals": goals, "conflict": conflict, "items": asked, **structure}
+
+
+def study(**areas: dict[str, Any]) -> datasets.Study:
+    """Return a study of some areas; items get the name of their area in front."""
+    named = {
+        name: {**part, "items": {f"{name}_{item}": serves for item, serves in part["items"].items()}}
+        for name, part in areas.items()
+    }
+    return datasets.Study.from_dict({"title": "calibration", "areas": named})
+
+
+def _family(name: str, words: str, **areas: Any) -> Family:
+    options = {key: areas.pop(key) for key in ("groups", "missing") if key in areas}
+    return Family(name, words, Design(study(**areas), AGENTS, **options))
+
+
+_GROUPS = tuple(GROUPS.items())
+
+FAMILIES: dict[str, Family] = {
+    family.name: family
+    for family in (
+        _family("follow", "rule `follow`", area=area()),
+        _family("luce", "rule `luce`", area=area(rule="luce")),
+        _family("follow_no_goal", "`follow`, agents may hold no goal", area=area(no_goal=True)),
+        _family("luce_no_goal", "`luce`, agents may hold no goal", area=area(rule="luce", no_goal=True)),
+        _family("follow_uniform", "`follow`, uniform baseline", area=area(baseline="uniform")),
+        _family("luce_uniform", "`luce`, uniform baseline", area=area(rule="luce", baseline="uniform")),
+        _family("follow_missing", "`follow`, 30 % of answers missing", area=area(), missing=0.3),
+        _family("one_answer", "`follow`, and an area of one item", several=area(), single=area(1, conflict=_UNEQUAL)),
+        _family(
+            "two_areas",
+            "`follow` and `luce`, unequal conflicts, area weights 1 and 2: overall scores",
+            first=area(conflict=_UNEQUAL),
+            second=area(rule="luce", conflict=_UNEQUAL, area_weight=2.0),
+        ),
+        _family("follow_groups", "`follow`, 3 groups", area=area(), groups=_GROUPS),
+        _family("luce_groups", "`luce`, 3 groups, 20 % missing", area=area(rule="luce"), groups=_GROUPS, missing=0.2),
+    )
+}

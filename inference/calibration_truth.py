@@ -1,0 +1,185 @@
+"""The truth of a simulated data set: its scores, its parameters on the real line, and its log likelihood.
+
+Nothing here goes through the rows, the cells or the pair sums that fits are made of: true scores come from goals and
+weights agent by agent and from closed forms, the log likelihood from the choice rules agent by agent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import gammaln, logit, logsumexp, xlog1py, xlogy
+
+from .. import forward_model
+from ..datasets.choices import AreaChoices, Choices
+from ..datasets.parameters import uniform_baseline
+from ..datasets.study import Study
+from ..forward_model.aggregation import mean_over_areas, relative_over_areas
+from .density import AreaDensity
+from .parameters import zero_sum_basis
+from .sensitivity import SCORES
+
+Array = NDArray[np.float64]
+type ScoreArrays = dict[str, dict[str, dict[str, Array]]]
+"""By estimand and level (``"overall"``, ``"groups"``): arrays (..., area) by score, and ``overall_…`` without area."""
+
+
+def true_parameters(choices: Choices, area: str) -> Mapping[str, Array]:
+    """Return the parameters an area was simulated from."""
+    if choices.truth is None:
+        raise ValueError("these choices were not simulated: they have no truth")
+    return choices.truth.parameters[area]
+
+
+def with_overall(values: dict[str, Array], area_weights: Array) -> dict[str, Array]:
+    """Return scores of areas, (..., area), ``pair_weight`` among them, with the overall scores added."""
+    overall = {f"overall_{name}": mean_over_areas(values[name], area_weights) for name in SCORES[:2]}
+    overall["overall_relative_misalignment"] = relative_over_areas(
+        values["misalignment"], values["pair_weight"], area_weights
+    )
+    return {**values, **overall}
+
+
+def true_scores(choices: Choices) -> ScoreArrays:
+    """Return the true scores: of the agents who were simulated, and of infinitely many like them."""
+    return {"sample": _sample(choices), "population": _population(choices)}
+
+
+def _sample(choices: Choices) -> dict[str, dict[str, Array]]:
+    if choices.truth is None:
+        raise ValueError("these choices were not simulated: they have no truth")
+    areas = [forward_model.ProblemArea(area.name, area.goals, area.conflict) for area in choices.areas]
+    a = [area.area_weight for area in choices.areas]
+    levels: dict[str, Any] = {"overall": None}
+    if choices.groups:
+        levels["groups"] = np.array(choices.groups, dtype=object)[choices.group_of_agent]
+    found = {}
+    for level, by in levels.items():
+        scores = forward_model.score(choices.truth.goals, choices.truth.weights, areas, area_weights=a, by=by)
+        if by is not None:
+            names = list(choices.groups)
+            scores = scores.sel(group=names, group_other=names)
+        found[level] = {
+            **{name: np.moveaxis(scores[name].values, scores[name].dims.index("area"), -1) for name in SCORES},
+            **{f"overall_{name}": scores[f"overall_{name}"].values for name in SCORES},
+        }
+    return found
+
+
+def _population(choices: Choices) -> dict[str, dict[str, Array]]:
+    """With s_h[g] = π_hg E_h[√w]: s_hᵀCs_h within group h, s_aᵀCs_b between, and Σ φ_h s_h overall."""
+    parts: dict[str, list[dict[str, Array]]] = {"overall": [], "groups": []}
+    phi = _group_shares(choices)
+    for area in choices.areas:
+        share, root = _population_totals(choices, area)
+        conflict = np.zeros((share.shape[1], share.shape[1]))
+        conflict[: len(area.goals), : len(area.goals)] = area.conflict
+        for level, (s, r) in {"groups": (share, root), "overall": ((phi @ share)[None], (phi @ root)[None])}.items():
+            mass = r.sum(axis=1)
+            found = {
+                "contention": s @ conflict @ s.T,
+                "misalignment": r @ conflict @ r.T,
+                "pair_weight": np.outer(mass, mass),
+            }
+            with np.errstate(invalid="ignore", divide="ignore"):
+                found["relative_misalignment"] = found["misalignment"] / found["pair_weight"]
+            parts[level].append(found if level == "groups" else {name: v[0, 0] for name, v in found.items()})
+    a = np.array([area.area_weight for area in choices.areas])
+    levels = parts if choices.groups else {"overall": parts["overall"]}
+    return {
+        level: with_overall({name: np.stack([f[name] for f in found], axis=-1) for name in found[0]}, a)
+        for level, found in levels.items()
+    }
+
+
+def _group_shares(choices: Choices) -> Array:
+    if not choices.groups:
+        return np.ones(1)
+    return np.bincount(choices.group_of_agent, minlength=len(choices.groups)) / choices.n_agents
+
+
+def _population_totals(choices: Choices, area: AreaChoices) -> tuple[Array, Array]:
+    """Return goal shares and their mass √w of each group, both (group, share); E√w from the Beta in closed form."""
+    true = true_parameters(choices, area.name)
+    share = true.get("group_goal_share", true["goal_share"][None])
+    mean_root = np.ones(len(share))
+    if "weight_mean" in true:
+        m = np.broadcast_to(true.get("group_weight_mean", true["weight_mean"][None]), len(share))
+        a, b = 1 + m * true["weight_concentration"], 1 + (1 - m) * true["weight_concentration"]
+        mean_root = np.exp(gammaln(a + 0.5) - gammaln(a) + gammaln(a + b) - gammaln(a + b + 0.5))
+    root = share * mean_root[:, None]
+    root[:, len(area.goals) :] = 0
+    return share, root
+
+
+def true_theta(density: AreaDensity, choices: Choices) -> Array:
+    """Return the true parameters of an area on the real line, (coordinate,), the inverse of ``constrain``."""
+    true, layout = true_parameters(choices, density.area.name), density.parameters
+    at, sd = layout.slices, layout.priors.group_sd
+    theta = np.zeros(density.size)
+    log_share = np.log(true["goal_share"])
+    theta[at["share"]] = (log_share - log_share.mean())[:-1]
+    if layout.n_deviating:
+        step = np.log(true["group_goal_share"]) - log_share
+        step -= step.mean(axis=1, keepdims=True)
+        theta[at["share_dev"]] = (step @ zero_sum_basis(layout.n_shares) / sd).ravel()
+    if layout.weighted:
+        theta[at["mean"]] = logit(true["weight_mean"])
+        theta[at["conc"]] = np.log(true["weight_concentration"])
+        if layout.n_deviating:
+            theta[at["mean_dev"]] = (logit(true["group_weight_mean"]) - logit(true["weight_mean"])) / sd
+    if layout.option_sizes:
+        logits = np.log(true["baseline"])
+        items = density.area.item_of_option
+        logits = logits - (np.bincount(items, logits) / np.bincount(items))[items]
+        theta[at["baseline"]] = logits @ layout.baseline_basis
+    return theta
+
+
+def true_log_likelihood(density: AreaDensity, choices: Choices, study: Study) -> float:
+    """Return the log likelihood of the true parameters, agent by agent, with the quadrature nodes of a density.
+
+    Parameters
+    ----------
+    density
+        Only its nodes are used, and its layout of goals and weights.
+    choices
+        The simulated choices: answers and groups of every agent are read from here.
+    study
+        The study they were simulated from.
+    """
+    area = next(area for area in choices.areas if area.name == density.area.name)
+    true, states = true_parameters(choices, area.name), density.states
+    goal = np.where(states.goal == len(area.goals), -1, states.goal)
+    baseline = true.get("baseline", uniform_baseline(study.area(area.name)))
+    if not states.weighted:
+        baseline = uniform_baseline(study.area(area.name))
+    if area.rule == "follow":
+        p = forward_model.follow_probability(area.serves, area.item_of_option, baseline, states.weight, goal=goal)
+    else:
+        p = forward_model.luce_probability(
+            area.serves, area.item_of_option, baseline, states.weight, area.kappa, goal=goal
+        )
+    with np.errstate(divide="ignore"):
+        log_p = np.maximum(np.log(p), -1e300)  # an option never chosen counts 0 times
+    prior = np.stack([_state_prior(true, density, h) for h in range(max(len(choices.groups), 1))])
+    counts = area.counts[area.pattern_of_agent].astype(float)
+    group = choices.group_of_agent if choices.groups else np.zeros(choices.n_agents, dtype=np.int64)
+    return float(logsumexp(counts @ log_p.T + prior[group], axis=1).sum())
+
+
+def _state_prior(true: Mapping[str, Array], density: AreaDensity, h: int) -> Array:
+    """Return the log prior over the states of group h, (state,)."""
+    states = density.states
+    share = true["group_goal_share"][h] if "group_goal_share" in true else true["goal_share"]
+    log_node = np.zeros(1)
+    if states.weighted:
+        m = float(true["group_weight_mean"][h] if "group_weight_mean" in true else true["weight_mean"])
+        kappa = float(true["weight_concentration"])
+        log_node = xlogy(m * kappa, states.node) + xlog1py((1 - m) * kappa, -states.node) + states.log_mass
+        log_node = log_node - logsumexp(log_node)
+    goals = (np.log(share[: states.n_goals, None]) + log_node).ravel()
+    return np.append(goals, np.log(share[states.n_goals :]))
