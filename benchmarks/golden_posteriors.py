@@ -1,6 +1,6 @@
 """Reference posteriors of real and simulated tables, by another route than ours: PyMC's graph, nutpie on JAX.
 
-    UV_PROJECT_ENVIRONMENT=/tmp/golden uv run --group benchmark python -P benchmarks/golden_posteriors.py
+    uv run --group benchmark python -P benchmarks/golden_posteriors.py
 
 `inference.build_model` gives the model; nutpie compiles it with JAX and samples it until every quantity has 10,000
 effective draws, of which 10,000 are kept by even thinning. Goal shares, mean weights and population scores of each pair

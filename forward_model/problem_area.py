@@ -165,7 +165,7 @@ def _from_pairs(area: str, goals: Sequence[Label], pairs: Mapping[Any, Any]) -> 
     if not faults:
         for i in range(k):
             if (i, i) in cells:
-                matrix[i, i] = _numbers(area, cells[i, i])
+                matrix[i, i] = _number(area, cells[i, i])
             for j in range(i + 1, k):
                 if (i, j) not in cells and (j, i) not in cells:
                     pair = f"{goals[i]}|{goals[j]}"
@@ -174,8 +174,8 @@ def _from_pairs(area: str, goals: Sequence[Label], pairs: Mapping[Any, Any]) -> 
                         _entry(area, "conflict-missing", f"has no conflict for the pair {shown(pair)}", remedy)
                     )
                     continue
-                matrix[i, j] = _numbers(area, cells.get((i, j), cells.get((j, i))))
-                matrix[j, i] = _numbers(area, cells.get((j, i), cells.get((i, j))))
+                matrix[i, j] = _number(area, cells.get((i, j), cells.get((j, i))))
+                matrix[j, i] = _number(area, cells.get((j, i), cells.get((i, j))))
     if faults:
         raise InputError(faults)
     return matrix
@@ -205,6 +205,14 @@ def _from_array(area: str, goals: Sequence[Label], conflict: ArrayLike) -> NDArr
         remedy = f"{_expected(goals)} Give {k} × {k} numbers in this order, or a table with these names."
         raise _fault(area, "conflict-shape", f"has a conflict of {shape} numbers", remedy)
     return matrix
+
+
+def _number(area: str, value: object) -> float:
+    numbers = _numbers(area, value)
+    if numbers.ndim:
+        message, remedy = f"has a conflict that is no number: {shown(value)}", "Give a number from 0 to 1."
+        raise _fault(area, "conflict-shape", message, remedy)
+    return float(numbers)
 
 
 def _numbers(area: str, values: object) -> NDArray[np.float64]:

@@ -1,8 +1,7 @@
 """Verdicts on pairs of agents and on the answers of each goal, in words.
 
 Both kinds are significant at half of 0.05, adjusted by Holm's method within each, so that together they raise a false
-alarm in at most one area in twenty. Careless answers are not found: they look like small weights. How often misfits are
-found is measured in ``benchmarks/misspecified``.
+alarm in at most one area in twenty. How often misfits are found is measured in ``benchmarks/misspecified``.
 """
 
 from __future__ import annotations

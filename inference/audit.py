@@ -30,6 +30,7 @@ ALWAYS = ("finite", "item-rule", "expected-share-sd", "option-shares", "item-pai
 _WEIGHTED = ("depends-on-model", "weights-from-prior")
 _LEAST_ESS = MIN_ESS / 2  # of the draws kept, which may be fewer than those that were judged
 _LEAST_DIFFERENT = MIN_EFFECTIVE / 4
+_FEWEST_OF_A_SCORE = 100
 _FARTHEST = 30.0
 
 
@@ -151,9 +152,17 @@ def _weights(name: str, theta: Array, said: dict[str, Any]) -> list[Check]:
     return [
         at_most("stored-pareto-k", name, khat, MAX_KHAT, f"Pareto k̂ of the importance draws is {khat:.2f}, above 0.7."),
         at_least("stored-effective", name, effective, MIN_EFFECTIVE, "There are fewer than 400 effective draws."),
-        at_least("effective-scores", name, least, MIN_EFFECTIVE, "A score has fewer than 400 effective draws."),
+        _effective_scores(name, least),
         at_least("different-draws", name, different, _LEAST_DIFFERENT, "The draws are a few draws many times over."),
     ]
+
+
+def _effective_scores(name: str, least: float) -> Check:
+    """Return whether the score with fewest effective draws has enough of them; a caution between 100 and 400."""
+    error = 1 / np.sqrt(least) if least > 0 else float("nan")
+    text = f"A score has only {least:.0f} effective draws: its Monte Carlo error is {error:.0%} of its sd."
+    state = "caution" if least >= _FEWEST_OF_A_SCORE else "refused"
+    return at_least("effective-scores", name, least, MIN_EFFECTIVE, text, state=state)
 
 
 def _chains(fit: xr.DataTree, name: str, x: Array) -> list[Check]:

@@ -142,3 +142,9 @@ def test_bad_goals_are_refused(goals, match):
 def test_an_area_needs_a_name(name):
     with pytest.raises(InputError, match="Give it a name"):
         ProblemArea(name, ["a"], 0)
+
+
+@pytest.mark.parametrize("value", [[], [0.5], [[0.5]]])
+def test_a_conflict_that_is_no_number_is_refused(value):
+    with pytest.raises(InputError, match="has a conflict that is no number"):
+        ProblemArea("x", goals=["a", "b"], conflict={"a|b": value})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -38,9 +39,14 @@ def grouped_choices(seed: int = 1) -> Choices:
     choices = datasets.simulate(GROUPED, 120, seed=seed, groups=shares, missing=0.15, answers_per_item=4)
     group = np.where(choices.group_of_agent == 3, -1, choices.group_of_agent)
     weight = np.random.default_rng(seed).gamma(3.0, 100.0, choices.n_agents)
-    changed = replace(choices, groups=choices.groups[:3], group_of_agent=group, survey_weight=weight)
-    digest = data_hash(changed.agents, changed.groups, group, weight, changed.areas)
-    return replace(changed, data_hash=digest)
+    return changed(choices, groups=choices.groups[:3], group_of_agent=group, survey_weight=weight)
+
+
+def changed(choices: Choices, **fields: Any) -> Choices:
+    """Return choices with other agents, groups or weights, and the hash that goes with them."""
+    new = replace(choices, **fields)
+    digest = data_hash(new.agents, new.groups, new.group_of_agent, new.survey_weight, new.areas)
+    return replace(new, data_hash=digest)
 
 
 @functools.cache
@@ -51,6 +57,6 @@ def grouped() -> tuple[Choices, xr.DataTree]:
 
 def refused(fit: xr.DataTree, message: str = "The draws are no good.") -> xr.DataTree:
     """Return the fit as if its first check had refused it."""
-    changed = fit.copy(deep=True)
-    first, *rest = from_dataset(changed["checks"].to_dataset())
-    return close(changed, (replace(first, state="refused", message=message), *rest))
+    broken = fit.copy(deep=True)
+    first, *rest = from_dataset(broken["checks"].to_dataset())
+    return close(broken, (replace(first, state="refused", message=message), *rest))

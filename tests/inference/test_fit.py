@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -22,7 +21,7 @@ from dissensus.errors import InputError
 
 from .builders import make_area, make_choices, make_study, random_choices
 from .chance import assert_within
-from .fitted import grouped, grouped_choices
+from .fitted import changed, grouped, grouped_choices
 
 SCORES = ("contention", "misalignment", "relative_misalignment")
 N = 5_000
@@ -301,7 +300,7 @@ def test_group_shares_mix_the_groups_of_the_population():
 
 
 def test_given_group_shares_leave_out_agents_in_no_group():
-    choices = replace(_small(), group_of_agent=np.where(np.arange(40) < 5, -1, _small().group_of_agent))
+    choices = changed(_small(), group_of_agent=np.where(np.arange(40) < 5, -1, _small().group_of_agent))
     tree = inference.fit(choices, seed=5, group_shares={"g": 1.0, "h": 0.0})
     within = _population(tree, "group")["contention"].sel(group="g", group_other="g", drop=True)
     xr.testing.assert_allclose(_population(tree)["contention"], within, rtol=1e-12)
@@ -316,8 +315,8 @@ def test_population_shares_follow_the_survey_weights():
 
 
 def test_one_group_for_all_changes_nothing():
-    alone = replace(_small(), groups=(), group_of_agent=np.full(40, -1))
-    together = replace(_small(), groups=("all",), group_of_agent=np.zeros(40, dtype=int))
+    alone = changed(_small(), groups=(), group_of_agent=np.full(40, -1))
+    together = changed(_small(), groups=("all",), group_of_agent=np.zeros(40, dtype=int))
     plain, named = inference.fit(alone, seed=4), inference.fit(together, seed=4)
     xr.testing.assert_identical(inference.scores(plain).drop_attrs(), inference.scores(named).drop_attrs())
     for estimand in ("sample", "population"):
@@ -396,7 +395,7 @@ def test_one_answer_each_in_the_population_is_a_dirichlet():
 
 def test_the_scale_of_survey_weights_does_not_matter():
     plain = grouped_choices()
-    scaled = replace(plain, survey_weight=plain.survey_weight * 1e6)
+    scaled = changed(plain, survey_weight=plain.survey_weight * 1e6)
     one, other = grouped()[1], inference.fit(scaled, seed=2)
     for name, values in inference.scores(one).items():
         np.testing.assert_allclose(values, inference.scores(other)[name], rtol=1e-6, atol=1e-9)
@@ -404,7 +403,7 @@ def test_the_scale_of_survey_weights_does_not_matter():
 
 def test_equal_survey_weights_are_none():
     plain = inference.fit(_small(), seed=3)
-    even = inference.fit(replace(_small(), survey_weight=np.full(40, 250.0)), seed=3)
+    even = inference.fit(changed(_small(), survey_weight=np.full(40, 250.0)), seed=3)
     for estimand in ("sample", "population"):
         one, other = (inference.scores(tree, estimand=estimand) for tree in (plain, even))
         for score in SCORES:
