@@ -81,8 +81,10 @@ def fit_structure(own: AreaDensity, rng: np.random.Generator, *, rule: str, no_g
     except LinAlgError:
         empty = np.full(density.rows.n_rows, np.nan)
         return Structure(rule, no_goal, modes[0].log_density, float("nan"), empty, None, float("nan"))
-    loglik = row_log_likelihood(density, weighted.theta)
-    row_elpd = leave_one_out(loglik, weighted.log_weight)
+    theta, log_weight = weighted.theta, weighted.log_weight
+    if len(theta) > _DRAWS:  # more were needed for the weights; draws × rows is the largest array of a fit
+        theta, log_weight = resample(weighted, _DRAWS, rng), np.full(_DRAWS, -np.log(_DRAWS))
+    row_elpd = leave_one_out(row_log_likelihood(density, theta), log_weight)
     scores = None
     if rule != "null":
         scores = area_scores(density, resample(weighted, _SCORED, rng), rng)
