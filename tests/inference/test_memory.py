@@ -1,10 +1,6 @@
-"""Memory is estimated before a fit, near what it then takes, and a fit that would not find it is refused."""
+"""Memory is estimated before a fit, and a fit that would not find it is refused."""
 
 from __future__ import annotations
-
-import json
-import subprocess
-import sys
 
 import pytest
 from dissensus.inference.memory import estimate_memory, free_memory, require_memory
@@ -13,30 +9,6 @@ from dissensus import datasets, inference
 from dissensus.errors import InputError
 
 from .builders import density_of, make_area, make_study
-
-MEASURED = """
-import json, resource, sys
-import psutil
-from dissensus import datasets, inference
-from dissensus.inference.memory import estimate_memory
-from dissensus.inference.model import area_densities
-from dissensus.inference.result import LOG_LIKELIHOOD_NUMBERS
-study = datasets.Study.from_dict(json.loads(sys.argv[1]))
-choices = datasets.simulate(study, int(sys.argv[2]), seed=1)
-held = psutil.Process().memory_info().rss
-needed = estimate_memory(choices, area_densities(choices), draws=2_000, stored=LOG_LIKELIHOOD_NUMBERS)
-inference.save(inference.fit(choices, seed=1), sys.argv[3])
-print(json.dumps([held + needed, 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss]))
-"""
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="the unit of ru_maxrss is that of Linux")
-def test_the_estimate_is_within_a_quarter_of_the_peak(tmp_path):
-    study = make_study(*(make_area(*["x y z -"] * 6, name=name) for name in "ab"))
-    command = [sys.executable, "-P", "-c", MEASURED, json.dumps(study.to_dict()), "6000", str(tmp_path / "r.nc")]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    predicted, peak = json.loads(done.stdout)
-    assert predicted == pytest.approx(peak, rel=0.25)
 
 
 def _choices(n=50):
