@@ -22,7 +22,7 @@ from .result import attribute
 from .scores import SCORE_NAMES
 from .structure_checks import BETTER
 from .summary import summarize
-from .verdict import verdict, weightiest_first
+from .verdict import Verdict, verdict, weightiest_first
 
 SMALL_GROUP = 10
 """Groups of fewer agents are left out of printed tables and figures unless asked for."""
@@ -72,16 +72,17 @@ def scores_report(fit: xr.DataTree, *, width: int, allow_unreliable: bool = Fals
     allow_unreliable
         Show the numbers of a refused fit too, marked.
     """
-    refused = verdict(fit).refused
-    parts: list[RenderableType] = [_heading(fit)]
+    found = verdict(fit)
+    refused = found.refused
+    parts: list[RenderableType] = [_heading(fit, found)]
     if refused and allow_unreliable:
         parts.append(Text("NOT RELIABLE: these numbers were refused and are shown on request.", "bold red"))
     if refused and not allow_unreliable:
         parts.append(Text("No score is reported. --allow-unreliable shows the numbers all the same.", "bold red"))
     else:
         frame = summarize(fit, allow_unreliable=True)
-        parts += ["", _scores_table(fit, frame, width), *_not_reported(fit, frame)]
-    parts += [*_reasons(fit), *_listed("Notes", verdict(fit).notes), "", Text(origin(fit), "dim")]
+        parts += ["", _scores_table(fit, frame, width), *_not_reported(found, frame)]
+    parts += [*_reasons(found), *_listed("Notes", found.notes), "", Text(origin(fit), "dim")]
     return Group(*parts)
 
 
@@ -130,7 +131,7 @@ def groups_report(
         cells = cells[cells["area"].isna() if area is None else cells["area"] == area]
         named = ESTIMAND_NAMES[estimand].format(n=attribute(fit, "n_agents"))
         where = "Overall" if area is None else clean(area)
-        parts += _not_reported(fit, cells)
+        parts += _not_reported(verdict(fit), cells)
         for score in SCORE_NAMES:
             own = cells[cells["score"] == score]
             title = Text.assemble((f"{where}: {score.replace('_', ' ')}", "bold"), f"; {named}: ")
@@ -151,8 +152,9 @@ def groups_report(
 
 def checks_report(fit: xr.DataTree, *, width: int) -> RenderableType:
     """Return every stored check by area, with value and bound, and the structural alternatives."""
-    checks = verdict(fit).checks
-    parts: list[RenderableType] = [_heading(fit)]
+    found = verdict(fit)
+    checks = found.checks
+    parts: list[RenderableType] = [_heading(fit, found)]
     for area in dict.fromkeys(check.area for check in checks):
         table = Table("check", "value", "bound", "state", box=None, pad_edge=False, padding=(0, 2, 0, 0))
         for column in table.columns[1:3]:
@@ -266,9 +268,9 @@ def group_sizes(fit: xr.DataTree) -> dict[str, int]:
     return dict(zip(names, np.bincount(of_agent[of_agent >= 0], minlength=len(names)).tolist(), strict=True))
 
 
-def _heading(fit: xr.DataTree) -> RenderableType:
+def _heading(fit: xr.DataTree, found: Verdict) -> RenderableType:
     title = attribute(fit, "study").get("title") or attribute(fit, "source")
-    return Group(Text(clean(title), "bold"), Text("State: ").append_text(_state(verdict(fit).state)))
+    return Group(Text(clean(title), "bold"), Text("State: ").append_text(_state(found.state)))
 
 
 def _state(state: str) -> Text:
@@ -310,18 +312,17 @@ def _columns(name: str, *cells: Text) -> Table:
     return table
 
 
-def _reasons(fit: xr.DataTree) -> list[RenderableType]:
+def _reasons(found: Verdict) -> list[RenderableType]:
     """Return the sentences of the checks that failed, the worst first, each with its area."""
     parts: list[RenderableType] = []
     for state in ("refused", "caution"):
-        own = sentences(weightiest_first(c for c in verdict(fit).checks if c.state == state))
+        own = sentences(weightiest_first(c for c in found.checks if c.state == state))
         parts += _listed(f"Why {state}", own, STYLES[state])
     return parts
 
 
-def _not_reported(fit: xr.DataTree, frame: pd.DataFrame) -> list[RenderableType]:
+def _not_reported(found: Verdict, frame: pd.DataFrame) -> list[RenderableType]:
     """Return why numbers are lacking, as far as neither a check nor a note says it."""
-    found = verdict(fit)
     said = {*found.reasons, *found.notes}
     why = [reason for reasons in frame.loc[frame["mean"].isna(), "reasons"] for reason in reasons]
     return _listed("Not reported", (reason for reason in why if reason not in said))
