@@ -7,7 +7,6 @@ ended, and is cut off. Anything else that does not agree with its digits is dama
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import math
@@ -15,10 +14,11 @@ import os
 import re
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Self, cast
+from typing import Any, BinaryIO, Self
 
 from ..errors import Fault, InputError, shown
 from .calibration_ranks import SetResult
+from .locked_file import open_locked
 
 _DIGITS = 16
 _BEGUN = re.compile(rb"[0-9a-f]{0,16}( ({.*)?)?")
@@ -48,7 +48,7 @@ class Journal:
         self._file: BinaryIO | None = None
         if not path.exists():
             return
-        self._file = self._open("r+b")
+        self._file = open_locked(self.path, "r+b", name="journal")
         try:
             stored, records, end = _read(self._file, path)
             if stored is not None:
@@ -77,7 +77,7 @@ class Journal:
         """Add a data set; when this returns, it is on disk."""
         try:
             if self._file is None:
-                self._file = self._open("x+b")
+                self._file = open_locked(self.path, "x+b", name="journal")
                 self._write(self._header)
             self._write(_record(result))
         except OSError as error:
@@ -90,23 +90,6 @@ class Journal:
         self._file.write(line(record))
         self._file.flush()
         os.fsync(self._file.fileno())
-
-    def _open(self, mode: str) -> BinaryIO:
-        try:
-            file = cast(BinaryIO, open(self.path, mode))
-        except OSError as error:
-            message = f"The journal cannot be opened: {error.strerror or shown(error)}."
-            raise InputError(_fault("not-writable", self.path, message, "Check free space and permissions.")) from None
-        with contextlib.suppress(ImportError):
-            import fcntl  # noqa: PLC0415 - not on every system
-
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                file.close()
-                message = "Another process is writing this journal."
-                raise InputError(_fault("in-use", self.path, message, "Wait for it, or end it.")) from None
-        return file
 
 
 def stored_header(path: Path) -> dict[str, Any] | None:

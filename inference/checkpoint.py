@@ -7,7 +7,6 @@ whatever follows it are cut off. The first record says which run it belongs to.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
@@ -17,15 +16,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Self, cast
+from typing import Any, BinaryIO, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import Fault, InputError, shown
+from .locked_file import open_locked
 from .nuts import Segment
 
 _MAGIC = b"#dissensus checkpoint 1\n"
+_NAME = "file of finished draws"
 _LINE = 1_000_000
 """Longest line of JSON in bytes."""
 _SEGMENT = 1_000_000_000
@@ -103,10 +104,10 @@ class Checkpoint:
         """Bytes at the end of the file that were no whole record, and were cut off."""
         self._lock = threading.Lock()
         if not _exists(self.path):
-            self._file = self._open("x+b")
+            self._file = open_locked(self.path, "x+b", name=_NAME)
             self._begin(self._file)
             return
-        self._file = self._open("r+b")
+        self._file = open_locked(self.path, "r+b", name=_NAME)
         stored, segments, end = self._held(_read)
         if segments and not resume:
             self._file.close()
@@ -178,23 +179,6 @@ class Checkpoint:
         except InputError:
             self._file.close()
             raise
-
-    def _open(self, mode: str) -> BinaryIO:
-        try:
-            file = cast(BinaryIO, open(self.path, mode))
-        except OSError as error:
-            message = f"The file of finished draws cannot be opened: {error.strerror or shown(error)}."
-            raise InputError(_fault("not-writable", self.path, message, "Check free space and permissions.")) from None
-        with contextlib.suppress(ImportError):
-            import fcntl  # noqa: PLC0415 - not on every system
-
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                file.close()
-                message = "Another process is writing this file of finished draws."
-                raise InputError(_fault("in-use", self.path, message, "Wait for it, or end it.")) from None
-        return file
 
     def _begin(self, file: BinaryIO) -> None:
         file.seek(0)

@@ -17,7 +17,7 @@ from scipy.special import logsumexp
 
 from ..datasets.patterns import distinct_rows
 from .density import AreaDensity, row_log_likelihood
-from .identification import _simulate as simulated_counts
+from .identification import simulated_counts
 from .marginal import Rows
 from .parameters import constrain
 

@@ -115,7 +115,7 @@ def _share_sd(density: AreaDensity, point: Array, rng: np.random.Generator) -> A
     size = min(max(_SIMULATED, 10 * density.size), 10 * _SIMULATED)
     chosen = rng.choice(rows.n_rows, size=size, p=rows.multiplicity / rows.multiplicity.sum())
     values = constrain(density.parameters, point[None], density.n_options)
-    counts = _simulate(density, values, chosen, rng)
+    counts = simulated_counts(density, values, chosen, rng)
     score = score_vectors(density, point, counts, rows.group[chosen])
     information = score.T @ score / size * rows.multiplicity.sum()
     slope = _share_slope(density, point)
@@ -127,7 +127,9 @@ def _share_sd(density: AreaDensity, point: Array, rng: np.random.Generator) -> A
     return np.where(lost, np.inf, np.sqrt(variance))
 
 
-def _simulate(density: AreaDensity, values: Values, chosen: NDArray[np.int64], rng: np.random.Generator) -> Array:
+def simulated_counts(
+    density: AreaDensity, values: Values, chosen: NDArray[np.int64], rng: np.random.Generator
+) -> Array:
     """Return answer counts of simulated agents, each asked as the agents of its row were, (agent, option)."""
     area, rows = density.area, density.rows
     prior = np.exp(state_prior(density, values))[0]

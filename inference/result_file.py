@@ -21,6 +21,7 @@ from typing import Any, BinaryIO
 import xarray as xr
 
 from ..errors import Fault, InputError, shown
+from .locked_file import lock
 from .result import SCHEMA
 from .result_layout import declaration_fault, layout_fault
 
@@ -61,7 +62,7 @@ def save(fit: xr.DataTree, path: str | os.PathLike[str], *, force: bool = False)
         digest = hashlib.sha256(data).hexdigest()
         # an ordinary file of the user's umask; O_EXCL never follows a link laid there
         with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, 0o666), "wb") as file:
-            _lock(file)
+            lock(file)
             file.write(data)
             file.write(f"\n#dissensus sha256 {digest}\n".encode())
             file.flush()
@@ -82,19 +83,8 @@ def _remove_leftovers(folder: Path, prefix: str) -> None:
     """Remove what processes that were killed while they wrote this result left behind."""
     for leftover in folder.glob(f"{prefix}*.partial"):
         with contextlib.suppress(OSError), open(leftover, "rb") as file:
-            if _lock(file):  # else another process is writing it
+            if lock(file):  # else another process is writing it
                 leftover.unlink()
-
-
-def _lock(file: BinaryIO) -> bool:
-    """Return whether the file could be locked for this process; False where there are no locks."""
-    try:
-        import fcntl  # noqa: PLC0415 - not on every system
-
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (ImportError, OSError):
-        return False
-    return True
 
 
 def check_target(path: str | os.PathLike[str], *, force: bool = False) -> Path:
