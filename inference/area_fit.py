@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError
 
+from .area_scores import exported_quantities
 from .density import AreaDensity, row_log_likelihood, with_nodes
 from .importance import ImportanceDraws, importance_draws, resample
 from .mode import Mode, find_modes
@@ -60,9 +61,9 @@ class AreaFit:
 
     @property
     def effective(self) -> float:
-        """Number of effective draws: of the importance weights, or the smallest ESS of NUTS."""
+        """Fewest effective draws: of the importance weights and the quantities, or the smallest ESS of NUTS."""
         if self.method == "importance" and self.importance is not None:
-            return min(self.importance.effective, float(self.theta.shape[0] * self.theta.shape[1]))
+            return min(self.importance.fewest, float(self.theta.shape[0] * self.theta.shape[1]))
         return float("nan") if self.ess is None else self.ess
 
     @property
@@ -103,7 +104,13 @@ def fit_area(
     importance = None
     if method != "nuts" or density.size == 0:
         try:
-            importance = importance_draws(density, modes, rng, draws=_proposals(density, draws))
+            importance = importance_draws(
+                density,
+                modes,
+                rng,
+                draws=_proposals(density, draws),
+                exported=lambda theta: exported_quantities(density, theta),
+            )
         except LinAlgError:
             importance = None
         if importance is not None and (importance.accepted or method == "laplace"):

@@ -102,6 +102,23 @@ def population_totals(density: AreaDensity, theta: Array) -> tuple[Array, Array]
     return share, root
 
 
+def exported_quantities(density: AreaDensity, theta: Array) -> Array:
+    """Return what leaves a fit for each parameter vector, (draw, quantity).
+
+    Goal shares and mean weight of each prior over states, contention and misalignment of the population, overall and
+    within each group.
+    """
+    values = constrain(density.parameters, theta, density.n_options)
+    scores, share = population_scores(density, theta), np.exp(values.prior_log_share)
+    parts = [share.reshape(len(theta), -1)]
+    if values.prior_mean is not None:
+        parts.append(values.prior_mean)
+    for score in (scores.overall, scores.groups):
+        for each in (score.contention, score.misalignment):
+            parts.append(each[:, None] if each.ndim == 1 else np.diagonal(each, axis1=1, axis2=2))
+    return np.concatenate(parts, axis=1)
+
+
 def _pairs(share: Array, root: Array, conflict: Array) -> PairScores:
     contention = np.matmul(share @ conflict, share.swapaxes(1, 2))
     misalignment = np.matmul(root @ conflict, root.swapaxes(1, 2))

@@ -114,9 +114,9 @@ def sampling_checks(fit: AreaFit, scores: AreaScores, *, shares: Array | None = 
             at_least(
                 "effective-draws",
                 name,
-                fit.importance.effective if fit.importance else float("nan"),
+                fit.importance.fewest if fit.importance else float("nan"),
                 MIN_EFFECTIVE,
-                "There are fewer than 400 effective draws.",
+                "There are fewer than 400 effective draws of some score, goal share or mean weight.",
             ),
         ]
     else:

@@ -7,7 +7,8 @@ Carlo, Cappé et al. 2008, doi:10.1007/s11222-008-9059-x) and drawn from again, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,8 @@ COMFORTABLE = 0.25
 """Adaptation goes on below this many effective draws per draw, while rounds are left."""
 ROUNDS = 6
 """Most rounds of adaptation."""
+_ROUND_KHAT = 0.4  # above it a Laplace approximation may miss a tail that no weight of its own draws tells of
+_MORE = (4, 4, 4, 16)  # times as many draws, where those of the last round were not accepted
 _WIDENED = 2  # the round before which components are added
 _DF = 7.0
 _FORGETTING = 1e-3  # a component with less of the weight stays where it is, so that no mode is forgotten
@@ -67,6 +70,9 @@ class ImportanceDraws:
         Number of effective draws, 1 / Σ weight².
     rounds
         Rounds of adaptation used.
+    effective_quantity
+        Fewest effective draws of any exported quantity or of its squared deviation (:func:`effective_draws`): heavy
+        weights sit where a quantity is extreme, so its spread may be known from far fewer draws than ``effective``.
     """
 
     theta: Array
@@ -74,11 +80,17 @@ class ImportanceDraws:
     khat: float
     effective: float
     rounds: int
+    effective_quantity: float = float("inf")
 
     @property
     def accepted(self) -> bool:
-        """Whether k̂ ≤ 0.7 and at least 400 effective draws; False when either cannot be computed."""
-        return bool(self.khat <= MAX_KHAT and self.effective >= MIN_EFFECTIVE)
+        """Whether k̂ ≤ 0.7 and at least 400 effective draws of every quantity; False when either is not computable."""
+        return bool(self.khat <= MAX_KHAT and self.fewest >= MIN_EFFECTIVE)
+
+    @property
+    def fewest(self) -> float:
+        """Fewest effective draws: of the weights and of every exported quantity; NaN when one is not computable."""
+        return float(np.minimum(self.effective, self.effective_quantity))
 
 
 def proposal(modes: tuple[Mode, ...]) -> Mixture:
@@ -178,6 +190,7 @@ def importance_draws(
     draws: int,
     rounds: int = ROUNDS,
     enough: float | None = None,
+    exported: Callable[[Array], Array] | None = None,
 ) -> ImportanceDraws:
     """Return weighted draws from the posterior of an area, adapting the proposal while they are too few.
 
@@ -195,12 +208,15 @@ def importance_draws(
         Most rounds of adaptation; 0 is plain Laplace importance sampling.
     enough
         Number of effective draws, with k̂ ≤ 0.7, at which adaptation stops; default a quarter of ``draws``.
+    exported
+        Returns the quantities that leave a fit, (draw, quantity), of parameter vectors. With it draws are accepted
+        only if each of them, and its squared deviation, has enough effective draws.
 
     Returns
     -------
     ImportanceDraws
         From the proposal of the best round (accepted ones before others, then by their effective number), drawn afresh
-        when it was adapted; with four times the draws where these are not accepted.
+        when it was adapted; with 4 and then 16 times the draws where these are not accepted.
     """
     if density.size == 0:
         return ImportanceDraws(np.zeros((draws, 0)), np.full(draws, -np.log(draws)), float("-inf"), float(draws), 0)
@@ -209,7 +225,7 @@ def importance_draws(
     best, best_mixture = _round(density, mixture, rng, draws, 0), mixture
     last = best
     for used in range(1, rounds + 1):
-        if best.khat <= MAX_KHAT and best.effective >= enough:
+        if best.khat <= (MAX_KHAT if best.rounds else _ROUND_KHAT) and best.effective >= enough:
             break
         if used == _WIDENED:
             mixture = widen(mixture, last, rng)
@@ -218,12 +234,31 @@ def importance_draws(
         if (last.accepted, last.effective) > (best.accepted, best.effective):
             best, best_mixture = last, mixture
     if best.rounds == 0 and (best.accepted or best.effective >= enough or rounds == 0):
-        return best
-    # Drawn afresh: the best of several rounds looks better than it is.
-    fresh = _round(density, best_mixture, rng, draws, best.rounds)
-    if fresh.khat <= MAX_KHAT and fresh.effective >= min(enough, MIN_EFFECTIVE):
+        fresh = best
+    else:
+        # Drawn afresh: the best of several rounds looks better than it is.
+        fresh = _round(density, best_mixture, rng, draws, best.rounds)
+    fresh = _with_quantities(fresh, exported)
+    needed = min(enough, MIN_EFFECTIVE)
+    if (fresh is best and exported is None) or (fresh.khat <= MAX_KHAT and fresh.fewest >= needed):
         return fresh
-    return _round(density, best_mixture, rng, 4 * draws, rounds)
+    for times in _MORE:
+        fresh = _with_quantities(_round(density, best_mixture, rng, times * draws, rounds), exported)
+        if fresh.khat <= MAX_KHAT and fresh.fewest >= needed:
+            break
+        wider = widen(best_mixture, fresh, rng)
+        best_mixture = adapt(wider, fresh.theta, fresh.log_weight)
+    return fresh
+
+
+def _with_quantities(weighted: ImportanceDraws, exported: Callable[[Array], Array] | None) -> ImportanceDraws:
+    if exported is None:
+        return weighted
+    values = exported(weighted.theta)
+    gap = values - np.exp(weighted.log_weight) @ values
+    both = np.concatenate([gap, np.square(gap)], axis=1)
+    fewest = min((effective_draws(weighted, column) for column in both.T), default=float("inf"))
+    return replace(weighted, effective_quantity=float(fewest))
 
 
 def _round(density: AreaDensity, mixture: Mixture, rng: np.random.Generator, draws: int, used: int) -> ImportanceDraws:
