@@ -11,8 +11,10 @@ from .calibration import calibrate
 from .compare import compare
 from .conventions import conventions
 from .conventions_report import conventions_report
+from .determined import determined
 from .export import to_csv
 from .fit import fit
+from .identify import identify
 from .influence import influence
 from .log_likelihood import log_likelihood
 from .loo import loo
@@ -33,7 +35,9 @@ __all__ = [
     "compare",
     "conventions",
     "conventions_report",
+    "determined",
     "fit",
+    "identify",
     "influence",
     "load",
     "log_likelihood",

@@ -18,7 +18,7 @@ from ..datasets.patterns import data_hash
 from ..errors import shown
 from .area_fit import MIN_ESS
 from .checks import MIN_BFMI, STATES, THINNED_RHAT, Check, at_least, at_most, from_dataset
-from .density import AreaDensity, is_weighted
+from .density import AreaDensity, at_face_value, is_weighted
 from .importance import MAX_KHAT, MIN_EFFECTIVE
 from .nuts import CHAINS
 from .result import SCHEMA, attribute, choices_of, densities_of, mean_log_density, thetas_of
@@ -27,7 +27,8 @@ Array = NDArray[np.float64]
 
 ALWAYS = ("finite", "item-rule", "expected-share-sd", "option-shares", "item-pairs")
 """Checks that every area of a result has, of those stored when it was made."""
-_WEIGHTED = ("depends-on-model", "weights-from-prior")
+_WEIGHTED = "weights-from-prior"
+_STRUCTURED = "depends-on-model"  # not where answers are taken at face value
 _LEAST_ESS = MIN_ESS / 2  # of the draws kept, which may be fewer than those that were judged
 _LEAST_DIFFERENT = MIN_EFFECTIVE / 4
 _FEWEST_OF_A_SCORE = 100
@@ -88,7 +89,7 @@ def _stored(fit: xr.DataTree, choices: Choices) -> Check:
     checks = from_dataset(fit["checks"].to_dataset())
     for area in choices.areas:
         own = {check.name for check in checks if check.area == area.name}
-        expected = (*ALWAYS, *_WEIGHTED) if is_weighted(area) else ALWAYS
+        expected = (*ALWAYS, *([_WEIGHTED] * is_weighted(area)), *([_STRUCTURED] * (not at_face_value(area))))
         lacking = [name for name in expected if name not in own]
         if lacking:
             return _one("stored-checks", False, f"The check '{lacking[0]}' is missing from the result.", area.name)

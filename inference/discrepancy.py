@@ -30,6 +30,9 @@ SIGNIFICANT = 0.05
 MOVED = 0.5
 """Posterior standard deviations of a score by which a misfit must move it to weaken it."""
 
+TRUSTED = 0.75
+"""Part of a score up to which a first-order estimate of its move is told as a number."""
+
 
 @dataclass(frozen=True, eq=False)
 class Discrepancy:
@@ -141,6 +144,9 @@ def _check(name: str, area: str, findings: Sequence[Finding], scores: Mapping[st
         return Check(name, "note", area, f"{text}; allowing for that would hardly move the scores.", least, SIGNIFICANT)
     score = max(far, key=lambda s: moved[worst][s])
     now = float(np.mean(scores[score]))
-    then = float(np.clip(now + worst.shift[score], 0, 1))
-    text += f"; allowing for that would move {score.replace('_', ' ')} from {now:.2f} to about {then:.2f}."
+    then, name = now + worst.shift[score], score.replace("_", " ")
+    if abs(then - now) > TRUSTED * now or then > 1:
+        text += f"; allowing for that would move {name} from {now:.2f}, too far for this check to say where to."
+    else:
+        text += f"; allowing for that would move {name} from {now:.2f} to about {then:.2f}."
     return Check(name, "caution", area, text, least, SIGNIFICANT, far)

@@ -45,7 +45,7 @@ def goal_discrepancies(density: AreaDensity, theta: Array) -> list[Discrepancy]:
         Posterior draws, (draw, coordinate).
     """
     rows, states, area = density.rows, density.states, density.area
-    if states.n_shares < 2 or density.face_value:
+    if states.n_shares < 2 or not states.weighted:
         return []
     k = states.n_shares
     features = np.hstack([states.is_goal, states.is_goal * states.weight[:, None]])
@@ -74,7 +74,11 @@ def goal_discrepancies(density: AreaDensity, theta: Array) -> list[Discrepancy]:
         if variance[0, g] > _LEAST_VARIANCE:
             found.append(Discrepancy("skipping", skipping[:, g], float(variance[0, g]), _skipping(goal)))
         if variance[1, g] > _LEAST_VARIANCE:
-            found.append(Discrepancy("weights-by-goal", firmness[:, g], float(variance[1, g]), _firmness(goal)))
+            found.append(
+                Discrepancy(
+                    "weights-by-goal", firmness[:, g], float(variance[1, g]), _firmness(goal, stated=density.face_value)
+                )
+            )
     return found
 
 
@@ -92,5 +96,9 @@ def _skipping(goal: str) -> Callable[[float], str]:
     return lambda gap: f"Agents who skip items hold the goal '{goal}' {'less' if gap > 0 else 'more'} often than others"
 
 
-def _firmness(goal: str) -> Callable[[float], str]:
+def _firmness(goal: str, *, stated: bool) -> Callable[[float], str]:
+    if stated:
+        return lambda gap: (
+            f"Agents with the goal '{goal}' call it {'more' if gap > 0 else 'less'} important than others do"
+        )
     return lambda gap: f"Agents with the goal '{goal}' follow it {'more' if gap > 0 else 'less'} firmly than others do"

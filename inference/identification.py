@@ -100,6 +100,16 @@ def share_information(density: AreaDensity) -> ShareInformation:
     return ShareInformation(names, sd, sd_at, _share_sentence(names, sd))
 
 
+def expected_information(density: AreaDensity) -> list[Array]:
+    """Return the expected information of the answers about the coordinates, at the prior means and at prior draws.
+
+    Each is (coordinate, coordinate): n E[s sᵀ] with s the gradient of one agent's log likelihood, no prior added.
+    """
+    rng = np.random.default_rng(_SEED)
+    points = np.vstack([_prior_means(density), draw_prior(density.parameters, 3, rng)])
+    return [_information(density, point, rng) for point in points] if density.size else []
+
+
 def _prior_means(density: AreaDensity) -> Array:
     """Return the point with equal goal shares, mean weights and baselines as the prior has them on average."""
     theta, parameters = np.zeros(density.size), density.parameters
@@ -113,13 +123,7 @@ def _prior_means(density: AreaDensity) -> Array:
 
 def _share_sd(density: AreaDensity, point: Array, rng: np.random.Generator) -> Array:
     """Return the sd of the goal shares of all agents together at one point, (share,)."""
-    rows = density.rows
-    size = min(max(_SIMULATED, 10 * density.size), 10 * _SIMULATED)
-    chosen = rng.choice(rows.n_rows, size=size, p=rows.multiplicity / rows.multiplicity.sum())
-    values = constrain(density.parameters, point[None], density.n_options)
-    counts = simulated_counts(density, values, chosen, rng)
-    score = score_vectors(density, point, counts, rows.group[chosen])
-    information = score.T @ score / size * rows.multiplicity.sum()
+    information = _information(density, point, rng)
     slope = _share_slope(density, point)
     eigenvalue, vector = np.linalg.eigh(information)
     known = eigenvalue > _NO_INFORMATION * eigenvalue[-1]
@@ -127,6 +131,17 @@ def _share_sd(density: AreaDensity, point: Array, rng: np.random.Generator) -> A
     variance = np.square(along[:, known]) @ (1 / eigenvalue[known])
     lost = np.square(along[:, ~known]).sum(axis=1) > _LOST * np.square(along).sum(axis=1)
     return np.where(lost, np.inf, np.sqrt(variance))
+
+
+def _information(density: AreaDensity, point: Array, rng: np.random.Generator) -> Array:
+    """Return the expected information at one point, (coordinate, coordinate)."""
+    rows = density.rows
+    size = min(max(_SIMULATED, 10 * density.size), 10 * _SIMULATED)
+    chosen = rng.choice(rows.n_rows, size=size, p=rows.multiplicity / rows.multiplicity.sum())
+    values = constrain(density.parameters, point[None], density.n_options)
+    counts = simulated_counts(density, values, chosen, rng)
+    score = score_vectors(density, point, counts, rows.group[chosen])
+    return np.asarray(score.T @ score / size * rows.multiplicity.sum())
 
 
 def simulated_counts(

@@ -53,12 +53,14 @@ def misfit_checks(density: AreaDensity, theta: Array, rng: np.random.Generator) 
         return [Check("misfit", "caution", density.area.name, text)]
     entries = conflict_check(density, theta)
     checks = [] if entries is None else [entries]
-    if density.face_value:  # one answer per agent is taken at face value
+    if not density.states.weighted:  # one answer per agent is taken at face value
         return checks
     most = min(len(theta), DRAWS, max(FEWEST_DRAWS, _NUMBERS // number_of_patterns(density)))
     used = theta[np.linspace(0, len(theta) - 1, most).round().astype(int)]
     drawn = population_scores(density, used).overall
     scores = {name: np.asarray(getattr(drawn, name)) for name in SCORES}
+    if density.face_value:  # weights come from stated importance alone
+        return [*checks_of(density.area.name, assess(goal_discrepancies(density, used), scores), scores), *checks]
     patterns = expected_patterns(density, used, rng)
     found = assess([*answer_styles(patterns, used), *goal_discrepancies(density, used)], scores)
     clump = clump_check(patterns)

@@ -7,8 +7,8 @@
     uv run python -P benchmarks/calibration/run.py --page                      # write README.md from what is stored
 
 Finished data sets are kept in `runs/` (not in git), so a run that was cut short goes on, and a longer one builds on a
-shorter one. Results of as many data sets as a family needs (500; kinds of items 200) are written to `results/`, and README.md from them; a smaller run is shown
-and not written.
+shorter one. Results of as many data sets as a family needs (500; new kinds of items 200) are written to `results/`, and
+README.md from them; a smaller run is shown and not written.
 
 A change of the source that leaves a family's numbers as they are (a new kind of item, say) need not run it anew:
 `--carry` runs 20 of its data sets again, and takes the result over only if every rank is the same. The result then
