@@ -52,7 +52,7 @@ def test_stated_importance_gives_a_one_answer_area_a_misalignment(rows, result):
 
 
 def test_that_those_who_would_ban_call_it_more_important_is_found(rows):
-    """0.041, 0.063, 0.132 and 0.461 would ban, from not to very important; the model gives all goals one mean weight."""
+    """0.041, 0.063, 0.132, 0.461 would ban, from not to very important; in the model all goals have one mean weight."""
     row = rows.loc[("sample", "misalignment")]
     assert row["state"] == "caution"
     assert any("Agents with the goal 'ban' call it more important than others do" in r for r in row["reasons"])
