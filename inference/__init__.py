@@ -25,6 +25,7 @@ from .replicate import posterior_predictive
 from .result_file import load, save
 from .scores import prior_scores, scores
 from .summary import check, summarize, to_json
+from .what_if import what_if
 
 __all__ = [
     "build_model",
@@ -54,4 +55,5 @@ __all__ = [
     "summarize",
     "to_csv",
     "to_json",
+    "what_if",
 ]
