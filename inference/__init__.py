@@ -9,10 +9,13 @@ if __name__ != "dissensus.inference":
 
 from .calibration import calibrate
 from .compare import compare
+from .conflict_sensitivity import conflict_sensitivity
+from .contributions import contributions
 from .conventions import conventions
 from .conventions_report import conventions_report
 from .export import to_csv
 from .fit import fit
+from .group_matrix import further_apart, group_matrix, within_between
 from .influence import influence
 from .log_likelihood import log_likelihood
 from .loo import loo
@@ -32,9 +35,13 @@ __all__ = [
     "calibrate",
     "check",
     "compare",
+    "conflict_sensitivity",
+    "contributions",
     "conventions",
     "conventions_report",
     "fit",
+    "further_apart",
+    "group_matrix",
     "influence",
     "load",
     "log_likelihood",
@@ -56,4 +63,5 @@ __all__ = [
     "to_csv",
     "to_json",
     "what_if",
+    "within_between",
 ]
