@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..forward_model.pair_sums import PairScores, PairSums, TotalsScores, pair_scores, totals_scores
+from ..forward_model.pair_sums import TotalsScores, totals_scores
 from .area_scores import population_totals
 from .density import AreaDensity
 from .drawn_again import AreaDraws, Units, UnitStates, unit_states
 from .parameters import constrain
+from .population_pairs import padded
 from .states import log_node_prior
 
 Array = NDArray[np.float64]
@@ -162,12 +163,6 @@ def sample_scores(totals: Array, conflict: Array) -> TotalsScores:
     return totals_scores(totals[:, :, 0], totals[:, :, 1], totals[:, :, 2], padded(conflict, totals.shape[-1]))
 
 
-def padded(conflict: Array, size: int) -> Array:
-    """Return conflicts, (…, share, share), with zeros for no goal up to ``size`` shares."""
-    more = size - conflict.shape[-1]
-    return np.pad(conflict, [(0, 0)] * (conflict.ndim - 2) + [(0, more)] * 2)
-
-
 def changed_population(area: AreaDraws, units: Units, changes: Sequence[Change], within: Array) -> tuple[Array, Array]:
     """Return goal shares and their mass √w of each prior after the change, both (draw, prior, share).
 
@@ -206,29 +201,3 @@ def _mean_root(area: AreaDraws, change: Change) -> Array:
         return np.broadcast_to(np.sqrt(change.weights(np.ones(1))), values.prior_log_share.shape[:2])
     prior = np.exp(log_node_prior(np, density.states, values.prior_mean, values.concentration[:, None]))
     return np.asarray(prior @ np.sqrt(change.weights(node)))
-
-
-def population_pairs(share: Array, root: Array, conflict: Array, phi: Array) -> TotalsScores:
-    """Return the scores of infinitely many agents, pairs with replacement.
-
-    Parameters
-    ----------
-    share, root
-        Goal shares and their mass √w of each prior, (draw, prior, share); NaN for one without agents.
-    conflict
-        Conflict between goal shares, (…, share, share).
-    phi
-        Share of each prior, (prior,), summing to 1.
-    """
-    conflict = padded(conflict, share.shape[-1])
-    there = phi > 0
-    pooled = [np.einsum("h,dhk->dk", phi[there], part[:, there])[:, None] for part in (share, root)]
-    overall = _pairs(pooled[0], pooled[1], conflict)
-    return TotalsScores(PairScores(*(part[:, 0, 0] for part in overall)), _pairs(share, root, conflict))
-
-
-def _pairs(share: Array, root: Array, conflict: Array) -> PairScores:
-    mass = root.sum(axis=2)
-    weight = mass[:, :, None] * mass[:, None, :]
-    conflicts, weighted = (np.matmul(part @ conflict, part.swapaxes(1, 2)) for part in (share, root))
-    return pair_scores(PairSums(conflicts, weighted, weight, np.ones_like(weight)))

@@ -19,8 +19,10 @@ from .density import AreaDensity, chunks, evaluate_rows
 from .finite_draws import filled
 from .marginal import feature_means, state_probabilities, state_totals
 from .nuts import CHAINS
+from .population_pairs import padded
 from .posterior_states import _draw_totals, _drawn_one_by_one
 from .result import attribute, choices_of, densities_of, thetas_of
+from .uncertain_scores import conflict_draws
 
 Array = NDArray[np.float64]
 Whole = NDArray[np.int64]
@@ -43,7 +45,7 @@ class AreaDraws:
     shares
         Share of each prior over states in the population, (prior,).
     conflict
-        Conflict between goal shares, (share, share).
+        Conflict between goal shares, (share, share), or where it is uncertain that of each draw, (draw, share, share).
     """
 
     density: AreaDensity
@@ -117,12 +119,15 @@ def draws_of(fit: xr.DataTree, choices: Choices | None = None) -> tuple[AreaDraw
     shares = np.asarray(attribute(fit, "group_shares"), dtype=float)
     total, method = fit["scores"].sizes["chain"] * fit["scores"].sizes["draw"], attribute(fit, "method")
     result = []
+    seed = attribute(fit, "seed")
+    conflicts = conflict_draws(choices.study, draws=total, seed=seed)
     for p, (density, flat) in enumerate(zip(densities, thetas_of(fit, densities), strict=True)):
         theta = _thinned(flat.reshape(CHAINS if method[density.area.name] == "nuts" else 1, -1, density.size), total)
         broken = ~np.isfinite(theta).all(axis=1)
-        stream = np.random.SeedSequence(attribute(fit, "seed"), spawn_key=(p, 1))
+        stream, drawn = np.random.SeedSequence(seed, spawn_key=(p, 1)), conflicts[p]
+        conflict = padded_conflict(density) if drawn is None else padded(drawn, density.states.n_shares)
         good = theta[~broken][0] if not broken.all() else np.zeros(density.size)
-        result.append(AreaDraws(density, filled(theta, good), broken, stream, shares, padded_conflict(density)))
+        result.append(AreaDraws(density, filled(theta, good), broken, stream, shares, conflict))
     return tuple(result)
 
 

@@ -18,12 +18,12 @@ from .changed_states import (
     Scored,
     changed_population,
     changed_sample,
-    population_pairs,
     sample_scores,
 )
 from .changes import AreaChange, Changes, Goal, Where, Who, read_changes
 from .drawn_again import AreaDraws, Units, draws_of
 from .finite_draws import unknown
+from .population_pairs import population_pairs
 from .result import choices_of
 from .score_arrays import score_arrays
 from .scores import check_selection
