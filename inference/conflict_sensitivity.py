@@ -164,4 +164,4 @@ def conflict_sensitivity(
 
 def _over(values: Array, denominator: Any) -> Array:
     below = np.broadcast_to(np.asarray(denominator)[:, None], values.shape)
-    return np.divide(values, below, out=np.full(values.shape, np.nan), where=below > 0)
+    return np.asarray(np.divide(values, below, out=np.full(values.shape, np.nan), where=below > 0))

@@ -120,7 +120,7 @@ def _scale(found: Sequence[Derivatives], a: Array, score: str) -> Array:
     if score != "relative_misalignment":
         return np.ones(draws)
     below = np.sum([w * each.pair_weight for w, each in zip(a, found, strict=True) if w > 0], axis=0)
-    return np.divide(1.0, below, out=np.full(draws, np.nan), where=below > 0)
+    return np.asarray(np.divide(1.0, below, out=np.full(draws, np.nan), where=below > 0))
 
 
 def _of_agents(

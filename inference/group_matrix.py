@@ -178,7 +178,7 @@ def further_apart(
         If a name is no group, or a group is small and ``small_groups`` is False.
     """
     rows = []
-    areas = [str(name) for name in fit["scores"]["area"].values]
+    areas = [str(name) for name in fit["scores"].to_dataset()["area"].values]
     for area in [*areas, None]:
         drawn = _drawn(fit, area, score, estimand, allow_unreliable)
         cells = [_cell(fit, drawn.groups, two, small_groups) for two in (pair, other)]
@@ -234,7 +234,7 @@ def _drawn(fit: xr.DataTree, area: str | None, score: str, estimand: str, allow_
 
 def _pair_share(fit: xr.DataTree, estimand: str) -> tuple[Array, bool]:
     """Return the share of each two groups in all ordered pairs of agents, and whether some are in no group."""
-    group = fit["constant_data"]["group_of_agent"].values
+    group = fit["constant_data"].to_dataset()["group_of_agent"].values
     number = fit["scores"].sizes["group"]
     ungrouped = bool((group < 0).any())
     if estimand == "sample":

@@ -83,7 +83,7 @@ def check_score(score: str) -> None:
 
 def check_area(fit: xr.DataTree, area: str | None) -> None:
     """Raise :class:`InputError` unless ``area`` is None or an area of the fit."""
-    names = [str(name) for name in fit["scores"]["area"].values]
+    names = [str(name) for name in fit["scores"].to_dataset()["area"].values]
     if area is not None and area not in names:
         remedy = hint(str(area), names, f"The areas are {listed(names)}.")
         message = f'"area" names {shown(area)}, no area.'
