@@ -63,10 +63,11 @@ def contributions(
     Returns
     -------
     pandas.DataFrame
-        ``area``; or ``area``, ``goal``, ``goal_other`` and ``conflict``; or ``agent`` (one of them, null in the row of
-        all others), ``group``, ``alike`` (how many share the pattern) and ``per_agent`` (``mean`` ÷ ``alike``). Then
-        ``mean``, ``lower``, ``upper`` (90 % interval) of the part, ``of_whole`` (mean of its share of the score),
-        ``state`` and ``reasons`` of the score. Null where the score does not exist or is held back.
+        ``area``; or ``area``, ``goal``, ``goal_other`` and ``conflict`` (its mean where it is uncertain); or ``agent``
+        (one of them, null in the row of all others), ``group``, ``alike`` (how many share the pattern) and
+        ``per_agent`` (``mean`` ÷ ``alike``). Then ``mean``, ``lower``, ``upper`` (90 % interval) of the part,
+        ``of_whole`` (mean of its share of the score), ``state`` and ``reasons`` of the score. Null where the score does
+        not exist or is held back.
 
     Raises
     ------
@@ -107,9 +108,11 @@ def _of_goals(
             labels.append({"area": name})
             parts.append(own.sum(axis=1, keepdims=True))
             continue
-        mean = np.broadcast_to(each.conflict, own.shape).mean(axis=0)
-        pairs = zip(each.first, each.second, mean, strict=True)
-        labels += [{"area": name, "goal": goals[i], "goal_other": goals[j], "conflict": float(c)} for i, j, c in pairs]
+        mean = one.density.area.conflict
+        pairs = zip(each.first, each.second, strict=True)
+        labels += [
+            {"area": name, "goal": goals[i], "goal_other": goals[j], "conflict": float(mean[i, j])} for i, j in pairs
+        ]
         parts.append(own)
     return labels, np.concatenate(parts, axis=1)
 

@@ -65,7 +65,7 @@ def group_matrix(
     InputError
         If there are no groups, or no such area, score or estimand.
     """
-    drawn = _drawn(fit, area, score, estimand, allow_unreliable)
+    drawn = _drawn(fit, area, score, estimand, _said(fit, score, estimand, allow_unreliable))
     sizes = group_sizes(fit)
     shown_groups = [name for name in drawn.groups if small_groups or sizes[name] >= SMALL_GROUP]
     at = [drawn.groups.index(name) for name in shown_groups]
@@ -121,7 +121,7 @@ def within_between(
     Refused, InputError
         As for :func:`group_matrix`.
     """
-    drawn = _drawn(fit, area, score, estimand, allow_unreliable)
+    drawn = _drawn(fit, area, score, estimand, _said(fit, score, estimand, allow_unreliable))
     parts, share = drawn.parts, drawn.pair_share
     within, of_within = np.einsum("dgg->d", parts), float(np.trace(share))
     between, of_between = parts.sum(axis=(1, 2)) - within, float(share.sum() - np.trace(share))
@@ -178,9 +178,10 @@ def further_apart(
         If a name is no group, or a group is small and ``small_groups`` is False.
     """
     rows = []
+    said = _said(fit, score, estimand, allow_unreliable)
     areas = [str(name) for name in fit["scores"].to_dataset()["area"].values]
     for area in [*areas, None]:
-        drawn = _drawn(fit, area, score, estimand, allow_unreliable)
+        drawn = _drawn(fit, area, score, estimand, said)
         cells = [_cell(fit, drawn.groups, two, small_groups) for two in (pair, other)]
         first, second = (drawn.values[:, i, j] for i, j in cells)
         shift = described(first - second)
@@ -206,11 +207,17 @@ class _Drawn:
     said: Published
 
 
-def _drawn(fit: xr.DataTree, area: str | None, score: str, estimand: str, allow_unreliable: bool) -> _Drawn:
+type _Said = dict[tuple[str, str | None], Published]
+
+
+def _said(fit: xr.DataTree, score: str, estimand: str, allow_unreliable: bool) -> _Said:
     check_score(score)
-    check_area(fit, area)
     check_selection(fit, "group", estimand)
-    said = published(fit, estimand=estimand, allow_unreliable=allow_unreliable)[(score, area)]
+    return published(fit, estimand=estimand, allow_unreliable=allow_unreliable)
+
+
+def _drawn(fit: xr.DataTree, area: str | None, score: str, estimand: str, said: _Said) -> _Drawn:
+    check_area(fit, area)
     stored = fit["scores"].to_dataset().sel(estimand=estimand)
     stored = stored if area is None else stored.sel(area=area)
     level = "overall_" if area is None else ""
@@ -229,7 +236,7 @@ def _drawn(fit: xr.DataTree, area: str | None, score: str, estimand: str, allow_
         numerator = drawn("misalignment")
         ratio = np.divide(whole, numerator, out=np.zeros(len(whole)), where=numerator > 0)
         parts = parts * np.where(np.isfinite(whole), ratio, np.nan)[:, None, None]
-    return _Drawn(groups, values, parts, whole, pair_share, ungrouped, said)
+    return _Drawn(groups, values, parts, whole, pair_share, ungrouped, said[(score, area)])
 
 
 def _pair_share(fit: xr.DataTree, estimand: str) -> tuple[Array, bool]:

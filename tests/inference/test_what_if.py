@@ -7,6 +7,7 @@ import pytest
 from dissensus.inference import posterior_states
 from dissensus.inference.area_scores import population_totals
 from dissensus.inference.changed_states import Change, changed_sample
+from dissensus.inference.changes import read_changes
 from dissensus.inference.drawn_again import draws_of, priors_as_units
 from dissensus.inference.what_if import what_if
 
@@ -14,6 +15,7 @@ from dissensus import forward_model, inference
 from dissensus.errors import InputError, Refused
 
 from .agents_drawn import agents_at, group_labels, problem_areas
+from .fitted import changed as changed_choices
 from .fitted import grouped, refused, stouffer_toby
 
 DRAWS = np.arange(0, 1_000, 90)
@@ -186,6 +188,24 @@ def test_group_shares_and_removals_weigh_the_population_anew():
     np.testing.assert_allclose(removed["contention"].sel(scenario="what if").values[0], expected, atol=1e-12)
 
 
+def test_an_agent_in_the_population_is_its_share_of_people_like_it():
+    """With z and weight 1 for an agent of share ω in its group, the group holds (1 − ω) π + ω z."""
+    choices, fit = grouped()
+    at = int(np.flatnonzero(choices.group_of_agent == 0)[5])
+    where = ("tax", str(choices.agents[at]))
+    changed = what_if(fit, goal={where: "z"}, weight={where: 1.0}, by="group")
+    changed = changed.sel(scenario="what if", estimand="population", area="tax")
+    area = draws_of(fit, choices)[0]
+    share, root = (part[:, 0].copy() for part in population_totals(area.density, area.theta))
+    own = choices.survey_weight[at] / choices.survey_weight[choices.group_of_agent == 0].sum()
+    conflict = choices.areas[0].conflict
+    for name, before in (("contention", share), ("misalignment", root)):
+        part = (1 - own) * before + own * np.array([0, 0, 1])
+        expected = np.einsum("dg,gh,dh->d", part, conflict, part)
+        within = changed[f"group_{name}"].sel(group="left", group_other="left").values[0]
+        np.testing.assert_allclose(within, expected, atol=1e-12)
+
+
 def test_weights_given_to_all_make_misalignment_known_where_answers_tell_none():
     """With weight w for everybody misalignment is w times contention."""
     changed = what_if(grouped()[1], weight={"vote": 0.6, "tax": 0.6}).sel(scenario="what if")
@@ -260,6 +280,18 @@ def test_faults_are_named_with_the_nearest_name(changes, code, message):
     with pytest.raises(InputError, match=message.replace("(", r"\(").replace(".", r"\.")) as error:
         what_if(grouped()[1], **changes)
     assert error.value.code == code
+
+
+def test_a_name_that_is_both_a_group_and_an_agent_must_be_told_apart():
+    choices, fit = grouped()
+    both = changed_choices(choices, groups=("1", "right", "lone"))
+    nothing = dict.fromkeys(("weight", "weight_factor", "conflict", "group_share"))
+    with pytest.raises(InputError, match=r'both a group and an agent. Write \("group", "1"\)') as error:
+        read_changes(both, draws_of(fit, choices), goal={("tax", "1"): "x"}, remove=(), **nothing)
+    assert error.value.code == "ambiguous-name"
+    goal = {("tax", ("agent", "1")): "x"}
+    tax = read_changes(both, draws_of(fit, choices), goal=goal, remove=(), **nothing).areas[0]
+    assert [tax.units.size[unit] for unit, change in enumerate(tax.changes) if change.goal == 0] == [1]
 
 
 def test_every_fault_is_told_at_once():
