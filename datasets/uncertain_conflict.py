@@ -195,12 +195,12 @@ def coded(goals: Sequence[str], view: Any, *, area: str) -> tuple[list[Parsed], 
 def in_words(conflict: Any) -> str:
     """Return how a checked conflict is uncertain, for a reader of the result."""
     every = views(conflict)
-    ways = [f"that of one of {len(every)} experts"] if len(every) > 1 else []
+    ways = [f"one of {len(every)} experts"] if len(every) > 1 else []
     kinds: set[str] = set()
     for view in every:
         mapped(view, lambda entry: kinds.add(parsed_entry(entry)[0]))
     ways += [name for kind, name in (("range", "ranges"), ("beta", "Beta distributions")) if kind in kinds]
-    return " and ".join(ways)
+    return ", ".join(ways)
 
 
 def _drawn(entry: Parsed, draws: int, rng: np.random.Generator) -> Array:

@@ -108,8 +108,8 @@ def test_means_are_those_under_the_mean_conflict_and_intervals_are_wider():
     assert a.var() == pytest.approx(b.var() + between, rel=0.15)
     assert between > 0.2 * b.var()
     notes = " ".join(json.loads(uncertain.attrs["notes"]))
-    assert "tax: The conflict is uncertain (ranges and Beta distributions)" in notes
-    assert "trade: The conflict is uncertain (that of one of 3 experts)" in notes
+    assert "tax: The conflict is uncertain (ranges, Beta distributions)" in notes
+    assert "trade: The conflict is uncertain (one of 3 experts)" in notes
     assert "uncertain" not in " ".join(json.loads(mean.attrs["notes"]))
 
 
