@@ -76,6 +76,10 @@ class AreaChoices:
         in this area) is among them when some agent has it.
     pattern_of_agent
         Row of ``counts`` of each agent, (agent,).
+    kinds
+        Kind of each item, see :class:`~dissensus.datasets.study.Item`; empty when all are choices.
+    objects
+        The two objects compared by each item of kind ``pairwise``, empty for others; empty when there are none.
     """
 
     name: str
@@ -93,6 +97,20 @@ class AreaChoices:
     serves: NDArray[np.bool_]
     counts: NDArray[np.int64]
     pattern_of_agent: NDArray[np.int64]
+    kinds: tuple[str, ...] = ()
+    objects: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def states_goals(self) -> NDArray[np.bool_]:
+        """Whether answers to an item can say which goal an agent holds: not those of stated importance, (item,)."""
+        if not self.kinds:
+            return np.ones(len(self.items), dtype=bool)
+        return np.array([kind != "importance" for kind in self.kinds], dtype=bool)
+
+    @property
+    def goal_answers(self) -> NDArray[np.int64]:
+        """Number of answers in each pattern that can say which goal an agent holds, (pattern,)."""
+        return self.counts @ self.states_goals[self.item_of_option].astype(np.int64)
 
     @property
     def n_answers(self) -> NDArray[np.int64]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .study import Area, Priors
+from .study import Area, Item, Priors
 
 Parameters = dict[str, NDArray[np.float64]]
 """Arrays by name of parameter."""
@@ -37,13 +37,15 @@ def draw_parameters(
     given
         Parameters by name, see :func:`~dissensus.datasets.simulate`.
     single
-        Whether agents answer once in the area: only the shares of goals are then parameters.
+        Whether agents answer once in the area: only the shares of goals are then parameters, and with stated
+        importance the weights and what that depends on.
 
     Returns
     -------
     dict
         ``goal_share`` (state,), the share without a goal last where the area allows it; ``weight_mean`` and
-        ``weight_concentration``, scalars; ``baseline`` (option,); with groups ``group_goal_share`` (group,
+        ``weight_concentration``, scalars; ``baseline`` (option,); with stated importance ``importance_scale``
+        (importance,); with groups ``group_goal_share`` (group,
         state) and ``group_weight_mean`` (group,).
 
     Raises
@@ -61,8 +63,14 @@ def draw_parameters(
     }
     goal_step = priors.group_sd * _zero_sum(rng.standard_normal((n_groups, n_states)))
     mean_step = priors.group_sd * rng.standard_normal(n_groups)
-    if single:
+    stated = sum(item.kind == "importance" for item in area.items)
+    if single and stated:
+        drawn["baseline"] = np.where(_is_stated(area), drawn["baseline"], uniform_baseline(area))
+    elif single:
         drawn = {"goal_share": drawn["goal_share"]}
+    if stated:
+        median, spread = priors.importance_scale
+        drawn["importance_scale"] = median * np.exp(spread * rng.standard_normal(stated))
     given = given or {}
     of_groups = [f"group_{name}" for name in ("goal_share", "weight_mean") if name in drawn and n_groups]
     known = [*drawn, *of_groups]
@@ -83,9 +91,34 @@ def draw_parameters(
 
 def _draw_baseline(area: Area, sd: float, rng: np.random.Generator) -> NDArray[np.float64]:
     """Draw the baseline of every item, zero-sum normal logits of covariance sd²(I − 1/n), or uniform."""
-    if area.baseline == "uniform":
+    stated = _is_stated(area)
+    if area.baseline == "uniform" and not stated.any():
         return uniform_baseline(area)
-    return np.concatenate([_softmax(sd * _zero_sum(rng.standard_normal(len(item.serves)))) for item in area.items])
+    free = np.concatenate([_softmax(sd * _zero_sum(rng.standard_normal(len(item.serves)))) for item in area.items])
+    names = list(dict.fromkeys(name for item in area.items for name in item.compared))
+    if names:
+        strength, tie = sd * _zero_sum(rng.standard_normal(len(names))), sd * rng.standard_normal()
+        free = np.concatenate(
+            [
+                _compared(item, strength[[names.index(name) for name in item.compared]], tie) if item.compared else own
+                for item, own in zip(area.items, np.split(free, _ends(area)), strict=True)
+            ]
+        )
+    return np.where(stated, free, uniform_baseline(area)) if area.baseline == "uniform" else free
+
+
+def _compared(item: Item, strength: NDArray[np.float64], tie: float) -> NDArray[np.float64]:
+    """Return the baseline of a comparison: Davidson's, with half the sum of both strengths for a tie."""
+    return _softmax(np.append(strength, strength.mean() + tie)[: len(item.serves)])
+
+
+def _ends(area: Area) -> NDArray[np.int64]:
+    return np.cumsum([len(item.serves) for item in area.items[:-1]])
+
+
+def _is_stated(area: Area) -> NDArray[np.bool_]:
+    """Return whether an option is a level of stated importance, (option,)."""
+    return np.concatenate([np.full(len(item.serves), item.kind == "importance") for item in area.items])
 
 
 def uniform_baseline(area: Area) -> NDArray[np.float64]:
@@ -109,8 +142,8 @@ def _checked(area: Area, name: str, value: ArrayLike, shape: tuple[int, ...]) ->
     about = f"'truth' has {name!r} in area {area.name!r}"
     if array.shape != shape:
         raise ValueError(f"{about} of shape {array.shape}; it should be {shape}")
-    if name == "weight_concentration":
-        if not (np.isfinite(array) and array > 0):
+    if name in {"weight_concentration", "importance_scale"}:
+        if not (np.isfinite(array).all() and (array > 0).all()):
             raise ValueError(f"{about} = {array}; it should be positive")
         return array
     if not ((array >= 0) & (array <= 1)).all():
@@ -119,7 +152,7 @@ def _checked(area: Area, name: str, value: ArrayLike, shape: tuple[int, ...]) ->
         total = array.sum(axis=-1)
     elif name == "baseline":
         total = np.add.reduceat(array, np.cumsum([0, *(len(item.serves) for item in area.items[:-1])]))
-        if area.rule == "luce" and not array.all():
+        if (area.rule == "luce" or area.kinds) and not array.all():
             raise ValueError(f"{about} with a 0, which the rule 'luce' takes the logarithm of")
     else:
         return array

@@ -206,6 +206,8 @@ def area_choices(area: Area, counts: NDArray[np.int64], pattern_of_agent: NDArra
         serves=area.serves_matrix,
         counts=counts,
         pattern_of_agent=pattern_of_agent,
+        kinds=area.kinds,
+        objects=area.objects,
     )
 
 

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from ..forward_model.choice_rules import draw_options, follow_probability, luce_probability
+from ..forward_model.choice_rules import draw_options
+from .answer_probability import option_probabilities
 from .choices import Choices, Truth
 from .parameters import Parameters, draw_parameters, uniform_baseline
 from .patterns import build_choices
@@ -102,6 +103,8 @@ def simulate(
             goal,
             weight,
             parameters[area.name].get("baseline", uniform_baseline(area)),
+            parameters[area.name].get("importance_scale", np.zeros(0)),
+            single=single[area.name],
             rng=stream,
             missing=missing,
             answers_per_item=answers_per_item,
@@ -152,7 +155,9 @@ def _draw_answers(
     goal: NDArray[np.int64],
     weight: NDArray[np.float64],
     baseline: NDArray[np.float64],
+    scale: NDArray[np.float64],
     *,
+    single: bool,
     rng: np.random.Generator,
     missing: float,
     answers_per_item: int,
@@ -162,15 +167,11 @@ def _draw_answers(
     sizes = np.array([len(item.serves) for item in area.items])
     item_of_option = np.repeat(np.arange(len(sizes)), sizes)
     starts = np.cumsum(sizes) - sizes
-    serves = area.serves_matrix
     held = np.where(goal == len(area.goals), -1, goal)
     answers = {item.name: _no_answers(item, n) for item in area.items}
     for first in range(0, n, _CHUNK):
         rows = slice(first, min(first + _CHUNK, n))
-        if area.rule == "follow":
-            p = follow_probability(serves, item_of_option, baseline, weight[rows], goal=held[rows])
-        else:
-            p = luce_probability(serves, item_of_option, baseline, weight[rows], area.kappa, goal=held[rows])
+        p = option_probabilities(area, baseline, weight[rows], held[rows], scale, single=single)
         drawn = draw_options(p, item_of_option, rng) - starts  # (agent, item)
         for position, item in enumerate(area.items):
             if item.repeated:
@@ -188,7 +189,8 @@ def _no_answers(item: Item, n: int) -> NDArray[np.integer]:
 
 def _is_single(area: Area, answers_per_item: int) -> bool:
     """Whether agents answer once in the area, so that weight and baseline are not seen."""
-    return len(area.items) == 1 and (not area.items[0].repeated or answers_per_item == 1)
+    asked = [item for item in area.items if item.kind != "importance"]
+    return len(asked) == 1 and (not asked[0].repeated or answers_per_item == 1)
 
 
 def _group_shares(

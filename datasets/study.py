@@ -38,6 +38,7 @@ Texts = Annotated[tuple[str, ...], Field(strict=False)]
 Size = Annotated[int, Field(gt=0)]
 Positive = Annotated[float, Field(gt=0)]
 Pair = Annotated[tuple[Positive, Positive], Field(strict=False)]
+Kind = Literal["choice", "ordinal", "pairwise", "importance"]
 Entry = float | tuple[float, float] | str
 """A number from 0 to 1, a range, or ``"beta(a, b)"``."""
 View = Entry | dict[str, Entry] | tuple[tuple[Entry, ...], ...]
@@ -130,17 +131,31 @@ class Item(_Part):
         The goals each option serves, option → goals; the order is that of the options.
     repeated
         Whether an agent may answer many times.
+    kind
+        ``"choice"``: one of the options, by the choice rule of the area. ``"ordinal"``: levels of a scale, from lowest
+        to highest. ``"pairwise"``: one of two objects, or a tie, the third option. ``"importance"``: levels of stated
+        importance, from least to most, which serve no goal.
+    objects
+        For ``"pairwise"`` the names of the two objects compared, which may be compared with others in other items; by
+        default the labels of the first two options.
     """
 
     name: Text
     column: Text
     serves: dict[str, Texts]
     repeated: bool = False
+    kind: Kind = "choice"
+    objects: Texts = ()
 
     @property
     def options(self) -> tuple[str, ...]:
         """Labels of the options, (option,)."""
         return tuple(self.serves)
+
+    @property
+    def compared(self) -> tuple[str, ...]:
+        """The two objects that are compared; empty for other kinds."""
+        return () if self.kind != "pairwise" else self.objects or self.options[:2]
 
 
 class Area(_Part):
@@ -179,6 +194,18 @@ class Area(_Part):
         return mean_conflict(self.goals, self.conflict, area=self.name)
 
     @property
+    def kinds(self) -> tuple[str, ...]:
+        """Kind of each item; empty when all are choices."""
+        kinds = tuple(item.kind for item in self.items)
+        return () if set(kinds) <= {"choice"} else kinds
+
+    @property
+    def objects(self) -> tuple[tuple[str, ...], ...]:
+        """The objects each item compares, empty for other kinds; empty when no item compares any."""
+        compared = tuple(item.compared for item in self.items)
+        return compared if any(compared) else ()
+
+    @property
     def options(self) -> tuple[str, ...]:
         """Labels of all O options, item after item, (option,)."""
         return tuple(option for item in self.items for option in item.serves)
@@ -205,6 +232,8 @@ class Priors(_Part):
         Standard deviation of the zero-sum baseline logits, per item.
     group_sd
         Standard deviation of a group's deviation of goal logits and of the logit of m.
+    importance_scale
+        Median and standard deviation of the logarithm of the scale λ of stated importance (log-normal).
     """
 
     goal_share: Positive = 1.0
@@ -212,6 +241,7 @@ class Priors(_Part):
     weight_concentration: Pair = (4.0, 1.0)
     baseline_sd: Positive = 1.0
     group_sd: Positive = 0.5
+    importance_scale: Pair = (4.0, 0.5)
 
 
 class Study(_Part):

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..errors import LISTED, InputError, brief, shown
 from ..forward_model.problem_area import conflict_matrix
+from .item_check import check_kind, check_objects, importance_item
 from .study import Area, Conflict, Entry, Item, Priors, Study, Table, View
 from .study_size import refuse_large
 from .uncertain_conflict import LARGEST, coded, entry_fault, is_entry, is_range, mapped, mean_of, parsed_entry, views
@@ -136,13 +137,20 @@ def _area(name: str, raw: Any, faults: StudyFaults) -> Area | None:
     if "name" in raw:
         faults.add("unknown-key", f"Unknown key {shown(path + '.name')}.", f"The name is that of [{path}].", "name")
     items_raw, conflict = raw.pop("items", {}), raw.pop("conflict", None)
-    known = tuple(Area.model_fields)
+    stated = importance_item(name, raw.pop("importance"), faults) if "importance" in raw else None
+    known = (*Area.model_fields, "importance")
     area = parse_part(Area, {**raw, "name": name}, path, faults, known=known)
     goals = area.goals if area is not None else _texts(raw.get("goals"))
     if area is not None:
         _check_goals(name, goals, faults)
     good = bool(goals) and len(set(goals)) == len(goals) and _check_conflict(name, goals, conflict, faults)
     items = _items(path, items_raw, goals, faults)
+    if stated is not None:
+        items += _items(path, dict([stated]), goals, faults)
+    check_objects(name, items, faults)
+    if items and all(item.kind == "importance" for item in items):
+        message = f"{shown(path)} asks only how important it is, and nothing that serves a goal."
+        faults.add("no-items", message, f"Add [{path}.items.NAME] with its 'serves'.", f"[{path}]")
     if area is None or not good or len(faults.found) > before:
         # the items are kept, so that what is compared over the whole study still sees them
         return Area.model_construct(name=name, goals=goals, items=tuple(items))
@@ -305,6 +313,7 @@ def _items(path: str, raw: Any, goals: tuple[str, ...], faults: StudyFaults) -> 
         item = parse_part(Item, fields, item_path, faults)
         if item is not None:
             _check_serves(item, goals, faults)
+            check_kind(item, faults)
             items.append(item)
     return items
 

@@ -11,7 +11,15 @@ if __name__ != "dissensus.forward_model":
 
 from .aggregation import AREA_MEANS, AreaMean, mean_over_areas, relative_over_areas
 from .case_studies import cars_and_pedestrians, shopping, shopping_agents, shopping_areas
-from .choice_rules import draw_options, follow_probability, luce_probability
+from .choice_rules import (
+    draw_options,
+    follow_probability,
+    importance_probability,
+    level_push,
+    luce_probability,
+    ordinal_probability,
+    pairwise_affinity,
+)
 from .contributions import area_contributions, goal_pair_contributions
 from .experiments import (
     misalignment_by_agents_and_areas,
@@ -51,7 +59,9 @@ __all__ = [
     "expected_scores",
     "follow_probability",
     "goal_pair_contributions",
+    "importance_probability",
     "largest_contention",
+    "level_push",
     "luce_probability",
     "mean_of_two",
     "mean_over_areas",
@@ -60,6 +70,8 @@ __all__ = [
     "misalignment_by_conflict_level",
     "misalignment_by_goal_share",
     "misalignment_by_group_weight",
+    "ordinal_probability",
+    "pairwise_affinity",
     "plot_agents",
     "plot_cars_and_pedestrians",
     "plot_conflict_level",

@@ -10,6 +10,10 @@ belong together. Probabilities sum to 1 within each item.
 ``luce``
     softmax within the item of log B(o) + κ · w · A_g(o). Only κ·w matters: κ is a convention.
 
+``ordinal``, ``importance``
+    levels in order: P(at most l) = logistic(τ_l + shift), the shift that of the goal's place on the scale, or of the
+    weight alone.
+
 B is the baseline, how attractive an option is to an agent whom no goal moves. No goal is weight 0 under any
 goal.
 """
@@ -93,6 +97,103 @@ def luce_probability(
         logits = np.log(b) + kappa * w * pull
     odds = np.exp(logits - _max_by_item(logits, items)[..., items])
     return np.asarray(odds / _sum_by_item(odds, items)[..., items])
+
+
+def ordinal_probability(
+    serves: ArrayLike,
+    item_of_option: ArrayLike,
+    baseline: ArrayLike,
+    weight: ArrayLike,
+    kappa: float,
+    *,
+    goal: ArrayLike | None = None,
+) -> Floats:
+    """Return P(level | goal, weight) of ordered levels: P(at most l) = logistic(τ_l + κ·w·push_g(l)).
+
+    Parameters
+    ----------
+    serves, item_of_option, baseline, weight, kappa, goal
+        As for :func:`luce_probability`, levels in order within each item. τ_l is the logit of the baseline probability
+        of at most l. The levels that serve a goal are neighbours; the push is that of :func:`level_push`.
+
+    Returns
+    -------
+    ndarray
+        (..., goal, option), or (..., option) when ``goal`` is given.
+    """
+    push = level_push(serves, item_of_option)
+    items = _items(item_of_option, push.shape[-1])
+    w, b, push = _spread(weight, baseline, goal, push)
+    return _levels(b, items, kappa * w * push)
+
+
+def importance_probability(item_of_option: ArrayLike, baseline: ArrayLike, weight: ArrayLike, scale: float) -> Floats:
+    """Return P(level | weight) of stated importance, from least to most: P(at most l) = logistic(τ_l − λ(w − ½)).
+
+    Parameters
+    ----------
+    item_of_option, baseline
+        As for :func:`ordinal_probability`.
+    weight
+        Weight in [0, 1], (...); 0 without a goal.
+    scale
+        λ > 0: from weight 0 to 1 the odds of a higher level grow by e^λ.
+
+    Returns
+    -------
+    ndarray
+        (..., option).
+    """
+    b = np.asarray(baseline, dtype=np.float64)
+    items = _items(item_of_option, b.shape[-1])
+    return _levels(b, items, -scale * (np.asarray(weight, dtype=np.float64)[..., None] - 0.5))
+
+
+def level_push(serves: ArrayLike, item_of_option: ArrayLike) -> Floats:
+    """Return which way a goal pushes "at most this level": +1, −1 or 0, (goal, option).
+
+    +1 at and above the levels that serve the goal, −1 below them, 0 between two of them and for goals that no level of
+    the item serves.
+    """
+    served = np.asarray(serves, dtype=bool)
+    items = _items(item_of_option, served.shape[-1])
+    push = np.zeros(served.shape)
+    for j in range(int(items.max()) + 1):
+        mine = np.flatnonzero(items == j)
+        for g in range(len(served)):
+            levels = np.flatnonzero(served[g, mine])
+            if len(levels):
+                place = np.arange(len(mine))
+                push[g, mine] = np.where(place >= levels[-1], 1.0, np.where(place < levels[0], -1.0, 0.0))
+    return push
+
+
+def pairwise_affinity(serves: ArrayLike, item_of_option: ArrayLike) -> Floats:
+    """Return how far the answers of comparisons serve a goal, (goal, option): a tie half as far as both objects.
+
+    Each item has the options "the first", "the second" and, where ties are possible, "a tie", in this order. With these
+    affinities :func:`luce_probability` is the model of Davidson (1970), doi:10.2307/2283595.
+    """
+    affinity = np.asarray(serves, dtype=np.float64).copy()
+    items = _items(item_of_option, affinity.shape[-1])
+    for j in range(int(items.max()) + 1):
+        mine = np.flatnonzero(items == j)
+        if len(mine) == 3:
+            affinity[:, mine[2]] = affinity[:, mine[:2]].mean(axis=1)
+    return affinity
+
+
+def _levels(baseline: Floats, items: NDArray[np.int64], shift: Floats) -> Floats:
+    """Return the probability of each level from the shifts of the thresholds above them."""
+    shape = np.broadcast_shapes(baseline.shape, shift.shape)
+    b, moved, result = np.broadcast_to(baseline, shape), np.broadcast_to(shift, shape), np.empty(shape)
+    for j in range(int(items.max()) + 1):
+        mine = np.flatnonzero(items == j)
+        most = np.cumsum(b[..., mine], axis=-1)[..., :-1]
+        odds = most / np.cumsum(b[..., mine[::-1]], axis=-1)[..., -2::-1] * np.exp(moved[..., mine[:-1]])
+        upto = odds / (1 + odds)
+        result[..., mine] = np.diff(upto, axis=-1, prepend=0.0, append=1.0)
+    return result
 
 
 def draw_options(

@@ -21,11 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
-from .density import AreaDensity, state_prior
+from .density import AreaDensity, option_log_probability, state_prior
 from .discrepancy import Discrepancy
 from .expected_patterns import Patterns
 from .marginal import evaluate
-from .option_table import log_option_probability
 from .parameters import constrain
 
 Array = NDArray[np.float64]
@@ -52,7 +51,7 @@ def answer_styles(patterns: Patterns, theta: Array) -> list[Discrepancy]:
         The draws they are expected at, (draw, coordinate).
     """
     area, n = patterns.density.area, patterns.n_agents
-    if not patterns.density.states.weighted or len(area.items) < FEWEST_ITEMS:
+    if patterns.density.face_value or len(area.items) < FEWEST_ITEMS:
         return []
     found = []
     for name, sentence, log_h in _styles(patterns, theta):
@@ -110,7 +109,7 @@ def _mixed(log_h: list[Array]) -> Array:
 def _habit(density: AreaDensity, mean: Array, mine: NDArray[np.bool_], offered: NDArray[np.bool_]) -> Array:
     """Return the log probability of each row when a part of the answers is one label, where it is offered."""
     values = constrain(density.parameters, mean, density.n_options)
-    p = np.exp(log_option_probability(np, density.table, values.baseline_logits))
+    p = np.exp(option_log_probability(density, values))
     mixed = np.where(offered, (1 - HABIT) * p + HABIT * mine, p)
     log_p = np.log(np.maximum(mixed, 1e-300))
     return np.asarray(evaluate(density.rows, log_p, state_prior(density, values)).row_loglik[0])

@@ -13,7 +13,7 @@ shares, and to a repeated item with itself as the shares of ordered pairs of its
 effective number of agents as in the likelihood.
 
 **One answer per agent.** Such areas hold no baseline to be checked, only the goals served: options that serve the same
-goals count as one, and options that serve none are left out.
+goals count as one, and options that serve none are left out. Levels of stated importance stay as they are.
 """
 
 from __future__ import annotations
@@ -24,8 +24,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .density import AreaDensity, chunks, state_prior
-from .option_table import log_option_probability
+from .density import AreaDensity, at_face_value, chunks, option_log_probability, state_prior
 from .parameters import constrain
 
 Array = NDArray[np.float64]
@@ -116,11 +115,13 @@ def observed_tables(density: AreaDensity) -> Tables:
 def _cells(density: AreaDensity) -> tuple[Array, NDArray[np.int64], tuple[str, ...]]:
     """Return what the cells of the tables are: options, or with one answer per agent the goals that options serve."""
     area, table = density.area, density.table
-    if density.states.weighted:
+    if not at_face_value(area):
         return np.eye(len(area.options)), area.item_of_option, area.options
     columns: dict[tuple[int, bytes], list[int]] = {}
     for option in np.flatnonzero(~table.ignored):
-        columns.setdefault((int(area.item_of_option[option]), area.serves[:, option].tobytes()), []).append(int(option))
+        item = int(area.item_of_option[option])
+        alike = area.serves[:, option].tobytes() if area.states_goals[item] else area.options[option].encode()
+        columns.setdefault((item, alike), []).append(int(option))
     merge = np.zeros((len(area.options), len(columns)))
     for cell, options in enumerate(columns.values()):
         merge[options, cell] = 1
@@ -140,5 +141,5 @@ def cell_probabilities(
     used = theta[np.linspace(0, len(theta) - 1, most).round().astype(int)]
     for part in chunks(density, len(used), per_draw=per_draw):
         values = constrain(density.parameters, used[part], density.n_options)
-        p = np.exp(log_option_probability(np, density.table, values.baseline_logits)) @ merge
+        p = np.exp(option_log_probability(density, values)) @ merge
         yield p, np.exp(state_prior(density, values))

@@ -11,13 +11,14 @@ from importlib.resources import files
 
 SOURCES: dict[str, tuple[str, ...]] = {
     "dissensus.forward_model": ("aggregation", "choice_rules", "pair_sums"),
-    "dissensus.datasets": ("parameters", "patterns", "simulate"),
+    "dissensus.datasets": ("answer_probability", "parameters", "patterns", "simulate"),
     "dissensus.inference": (
         "area_fit",
         "area_scores",
         "calibration_design",
         "calibration_ranks",
         "calibration_truth",
+        "cumulative_table",
         "density",
         "importance",
         "marginal",

@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from scipy.special import gammaln, logit, logsumexp, xlog1py, xlogy
 
 from .. import forward_model
+from ..datasets.answer_probability import option_probabilities
 from ..datasets.choices import AreaChoices, Choices
 from ..datasets.parameters import uniform_baseline
 from ..datasets.study import Study
 from ..forward_model.aggregation import mean_over_areas, relative_over_areas
-from .density import AreaDensity
+from .density import AreaDensity, at_face_value
 from .parameters import zero_sum_basis
 from .sensitivity import SCORES
 
@@ -135,7 +136,14 @@ def true_theta(density: AreaDensity, choices: Choices) -> Array:
         logits = np.log(true["baseline"])
         items = density.area.item_of_option
         logits = logits - (np.bincount(items, logits) / np.bincount(items))[items]
-        theta[at["baseline"]] = logits @ layout.baseline_basis
+        basis = layout.baseline_basis
+        if layout.comparisons:  # strengths of objects are seen in several items
+            basis = basis - np.array([np.bincount(items, column) / np.bincount(items) for column in basis.T]).T[items]
+            theta[at["baseline"]] = np.linalg.lstsq(basis, logits, rcond=None)[0]
+        else:
+            theta[at["baseline"]] = logits @ basis
+    if layout.n_scales:
+        theta[at["scale"]] = np.log(true["importance_scale"])
     return theta
 
 
@@ -157,12 +165,8 @@ def true_log_likelihood(density: AreaDensity, choices: Choices, study: Study) ->
     baseline = true.get("baseline", uniform_baseline(study.area(area.name)))
     if not states.weighted:
         baseline = uniform_baseline(study.area(area.name))
-    if area.rule == "follow":
-        p = forward_model.follow_probability(area.serves, area.item_of_option, baseline, states.weight, goal=goal)
-    else:
-        p = forward_model.luce_probability(
-            area.serves, area.item_of_option, baseline, states.weight, area.kappa, goal=goal
-        )
+    scale = true.get("importance_scale", np.zeros(0))
+    p = option_probabilities(study.area(area.name), baseline, states.weight, goal, scale, single=at_face_value(area))
     with np.errstate(divide="ignore"):
         log_p = np.maximum(np.log(p), -1e300)  # an option never chosen counts 0 times
     prior = np.stack([_state_prior(true, density, h) for h in range(max(len(choices.groups), 1))])

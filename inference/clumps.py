@@ -34,7 +34,7 @@ def clump_check(patterns: Patterns) -> Check | None:
         Sets of answers of the area, observed and expected.
     """
     density = patterns.density
-    if density.area.repeated.any() or not density.states.weighted:
+    if density.area.repeated.any() or density.face_value:
         return None
     seen = np.flatnonzero(patterns.observed >= FEWEST)
     name = density.area.name

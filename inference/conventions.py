@@ -25,7 +25,7 @@ from ..forward_model.aggregation import AREA_MEANS, mean_over_areas, relative_ov
 from ..forward_model.weight_means import WEIGHT_MEANS, mean_of_two
 from .area_scores import padded_conflict
 from .conventions_reading import reading, sensitivity
-from .density import AreaDensity, state_prior, with_nodes
+from .density import AreaDensity, state_prior, uses_kappa, with_nodes
 from .importance import MAX_KHAT, importance_draws, resample, smooth
 from .mode import find_modes
 from .parallel import parallel_map
@@ -191,7 +191,7 @@ def _alternatives(
     densities: tuple[AreaDensity, ...], priors: Priors
 ) -> Iterator[tuple[str, str, list[AreaDensity | None]]]:
     """Yield a convention, its value, and the density of every area under it, None where nothing changes."""
-    if any(density.area.rule == "luce" and density.states.weighted for density in densities):
+    if any(uses_kappa(density) for density in densities):
         for factor in _KAPPA:
             yield "kappa", f"× {factor}", [_with_kappa(density, factor) for density in densities]
     for factor in _HALF_DOUBLE:
@@ -217,7 +217,7 @@ def _alternatives(
 
 
 def _with_kappa(density: AreaDensity, factor: Fraction) -> AreaDensity | None:
-    if density.area.rule != "luce" or not density.states.weighted:
+    if not uses_kappa(density):
         return None
     area = replace(density.area, kappa=density.area.kappa * float(factor))
     nodes = len(density.states.node)

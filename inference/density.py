@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,14 +52,24 @@ class AreaDensity:
         return self.parameters.size
 
     @property
+    def face_value(self) -> bool:
+        """Whether answers are taken at face value: they then say nothing on weights, baselines and structure."""
+        return at_face_value(self.area)
+
+    @property
     def n_options(self) -> int:
         """Number of options of the area."""
         return len(self.area.options)
 
 
 def is_weighted(area: AreaChoices) -> bool:
-    """Return whether answers say anything on weights: some agent answers more than once in the area."""
-    return bool(area.n_answers.max(initial=0) > 1)
+    """Return whether answers say anything on weights: an agent answers more than once, or says how important it is."""
+    return bool(not at_face_value(area) or (area.n_answers > area.goal_answers).any())
+
+
+def at_face_value(area: AreaChoices) -> bool:
+    """Return whether answers are taken at face value: no agent gives two answers that can say which goal it holds."""
+    return bool(area.goal_answers.max(initial=0) <= 1)
 
 
 def area_density(choices: Choices, area: AreaChoices, priors: Priors) -> AreaDensity:
@@ -76,20 +87,22 @@ def area_density(choices: Choices, area: AreaChoices, priors: Priors) -> AreaDen
     Notes
     -----
     In an area where no agent answers twice, the weight is 1 and the baseline uniform: answers count at face value.
+    Where agents also state how important the area is, their weights come from that alone.
     """
     weighted = is_weighted(area)
     nodes = default_nodes(int(area.n_answers.max(initial=0)), rule=area.rule, kappa=area.kappa)
     states = make_states(len(area.goals), no_goal=area.no_goal, weighted=weighted, nodes=nodes)
-    free = area.baseline == "free" and weighted
-    table = make_table(area.serves, area.item_of_option, states, rule=area.rule, kappa=area.kappa)
+    table = _table(area, states)
     ungrouped = bool((choices.group_of_agent < 0).any())
     # One group that holds everybody needs no deviation from the whole.
     n_groups = len(choices.groups) if len(choices.groups) > 1 or ungrouped else 0
     prior_of_agent = choices.group_of_agent if n_groups else np.zeros(choices.n_agents, dtype=np.int64)
     plain = ungrouped or n_groups == 0
     prior_of_agent = np.where(prior_of_agent < 0, n_groups, prior_of_agent)
-    sizes = tuple(int(s) for s in np.bincount(area.item_of_option)) if free else ()
-    parameters = Parameters(states.n_shares, n_groups, plain, states.weighted, sizes, priors)
+    baselines = baseline_layout(area)
+    parameters = Parameters(
+        states.n_shares, n_groups, plain, states.weighted, **baselines, priors=priors, n_scales=table.n_scales
+    )
     rows = make_rows(
         area.counts,
         area.item_of_option,
@@ -103,12 +116,38 @@ def area_density(choices: Choices, area: AreaChoices, priors: Priors) -> AreaDen
     return AreaDensity(area, states, table, rows, parameters, names)
 
 
+def _table(area: AreaChoices, states: States) -> OptionTable:
+    return make_table(
+        area.serves,
+        area.item_of_option,
+        states,
+        rule=area.rule,
+        kappa=area.kappa,
+        kinds=area.kinds,
+        face_value=states.weighted and at_face_value(area),
+    )
+
+
+def baseline_layout(area: AreaChoices, *, free: bool = False) -> dict[str, Any]:
+    """Return which baselines are free, as :class:`Parameters` takes them; ``free`` makes all of them so."""
+    stated = ~area.states_goals
+    uniform = not free and (area.baseline == "uniform" or at_face_value(area))
+    if uniform and not stated.any():
+        return {"option_sizes": ()}
+    sizes = tuple(int(size) for size in np.bincount(area.item_of_option))
+    fixed = tuple((~stated).tolist()) if uniform else ()
+    if not area.objects:
+        return {"option_sizes": sizes, "fixed_items": fixed}
+    number = {name: k for k, name in enumerate(dict.fromkeys(name for pair in area.objects for name in pair))}
+    comparisons = tuple((number[pair[0]], number[pair[1]]) if pair else None for pair in area.objects)
+    return {"option_sizes": sizes, "fixed_items": fixed, "comparisons": comparisons}
+
+
 def with_nodes(density: AreaDensity, nodes: int) -> AreaDensity:
     """Return the same density with another number of quadrature nodes."""
     old, area = density.states, density.area
     states = make_states(old.n_goals, no_goal=old.no_goal, weighted=old.weighted, nodes=nodes)
-    table = make_table(area.serves, area.item_of_option, states, rule=area.rule, kappa=area.kappa)
-    return replace(density, states=states, table=table)
+    return replace(density, states=states, table=_table(area, states))
 
 
 def restructured(density: AreaDensity, *, rule: str, no_goal: bool) -> AreaDensity:
@@ -116,21 +155,20 @@ def restructured(density: AreaDensity, *, rule: str, no_goal: bool) -> AreaDensi
     area, weighted = replace(density.area, rule=rule, no_goal=no_goal), density.states.weighted
     nodes = default_nodes(int(area.n_answers.max(initial=0)), rule=rule, kappa=area.kappa)
     states = make_states(len(area.goals), no_goal=no_goal, weighted=weighted, nodes=nodes)
-    return _with_states(density, area, states, density.parameters.option_sizes)
+    return _with_states(density, area, states, {})
 
 
 def null_density(density: AreaDensity) -> AreaDensity:
     """Return the density of the null model of an area: nobody holds a goal, every answer follows the baseline."""
     area = density.area
     empty = replace(area, goals=(), conflict=np.zeros((0, 0)), serves=area.serves[:0], no_goal=True)
-    sizes = tuple(int(size) for size in np.bincount(area.item_of_option))
-    return _with_states(density, empty, make_states(0, no_goal=True, weighted=False, nodes=1), sizes)
+    layout = baseline_layout(area, free=True)
+    return _with_states(density, empty, make_states(0, no_goal=True, weighted=False, nodes=1), layout)
 
 
-def _with_states(density: AreaDensity, area: AreaChoices, states: States, sizes: tuple[int, ...]) -> AreaDensity:
-    table = make_table(area.serves, area.item_of_option, states, rule=area.rule, kappa=area.kappa)
-    parameters = replace(density.parameters, n_shares=states.n_shares, weighted=states.weighted, option_sizes=sizes)
-    return replace(density, area=area, states=states, table=table, parameters=parameters)
+def _with_states(density: AreaDensity, area: AreaChoices, states: States, baselines: dict[str, Any]) -> AreaDensity:
+    parameters = replace(density.parameters, n_shares=states.n_shares, weighted=states.weighted, **baselines)
+    return replace(density, area=area, states=states, table=_table(area, states), parameters=parameters)
 
 
 def state_prior(density: AreaDensity, values: Values) -> Array:
@@ -141,10 +179,22 @@ def state_prior(density: AreaDensity, values: Values) -> Array:
     return np.asarray(log_state_prior(np, density.states, values.prior_log_share, log_node))
 
 
+def uses_kappa(density: AreaDensity) -> bool:
+    """Return whether the convention κ has a say: weights are unknown and move some answer through κ·w."""
+    area = density.area
+    rules = {area.rule if kind == "choice" else kind for kind in area.kinds or ("choice",)}
+    return density.states.weighted and not at_face_value(area) and bool(rules & {"luce", "ordinal", "pairwise"})
+
+
+def option_log_probability(density: AreaDensity, values: Values) -> Array:
+    """Return log P(option | state) at some values of the parameters, (D, state, option)."""
+    return np.asarray(log_option_probability(np, density.table, values.baseline_logits, values.scale))
+
+
 def evaluate_rows(density: AreaDensity, theta: Array) -> tuple[Values, Array, Evaluation]:
     """Return the values, the option table and the evaluation of all rows for a small batch of vectors."""
     values = constrain(density.parameters, theta, density.n_options)
-    log_p = np.asarray(log_option_probability(np, density.table, values.baseline_logits))
+    log_p = option_log_probability(density, values)
     return values, log_p, evaluate(density.rows, log_p, state_prior(density, values))
 
 
@@ -201,6 +251,7 @@ def _likelihood_gradient(density: AreaDensity, theta: Array) -> tuple[Array, Arr
         expected = np.exp(log_node_prior(np, states, values.prior_mean, values.concentration[:, None]))
         excess = totals - totals.sum(axis=2, keepdims=True) * expected
         by_a, by_b = excess @ np.log(node), excess @ np.log1p(-node)
+    by_baseline, by_scale = pull_back(density.table, values.baseline_logits, log_p, by_table, values.scale)
     gradient = pull_back_values(
         density.parameters,
         theta,
@@ -208,7 +259,8 @@ def _likelihood_gradient(density: AreaDensity, theta: Array) -> tuple[Array, Arr
         by_log_share=by_share,
         by_shape_a=by_a,
         by_shape_b=by_b,
-        by_baseline=pull_back(density.table, values.baseline_logits, log_p, by_table),
+        by_baseline=by_baseline,
+        by_scale=by_scale,
     )
     return parts.row_loglik @ rows.multiplicity, gradient
 

@@ -21,7 +21,7 @@ from .area_fit import AreaFit, Method, fit_area
 from .area_scores import AreaScores, area_scores
 from .checkpoint import Checkpoint, recover
 from .checks import Check, prior_checks, sampling_checks
-from .density import AreaDensity, is_weighted, row_log_likelihood
+from .density import AreaDensity, at_face_value, row_log_likelihood
 from .finite_draws import filled, unknown_where
 from .identification import identification_checks
 from .memory import estimate_memory, require_memory
@@ -281,7 +281,7 @@ def _structures(
     for job in jobs:
         own = (job.density.area.rule, job.density.area.no_goal)
         tasks += [(job, k, *s) for k, s in enumerate(STRUCTURES) if s != own]
-        if is_weighted(job.density.area):
+        if not at_face_value(job.density.area):
             tasks.append((job, len(STRUCTURES), "null", True))
 
     def run(task: tuple[_Job, int, str, bool]) -> Structure:

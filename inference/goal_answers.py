@@ -66,7 +66,7 @@ def goal_answers(density: AreaDensity, theta: Array) -> GoalAnswers | None:
         Equally weighted posterior draws, (draw, coordinate).
     """
     area, rows, states = density.area, density.rows, density.states
-    if not states.weighted or states.n_shares < 2:
+    if density.face_value or states.n_shares < 2:
         return None
     most = max(FEWEST_DRAWS, _NUMBERS // max(rows.n_rows * density.n_options, 1))
     used = theta[np.linspace(0, len(theta) - 1, min(len(theta), DRAWS, most)).round().astype(int)]

@@ -45,7 +45,7 @@ def goal_discrepancies(density: AreaDensity, theta: Array) -> list[Discrepancy]:
         Posterior draws, (draw, coordinate).
     """
     rows, states, area = density.rows, density.states, density.area
-    if states.n_shares < 2 or not states.weighted:
+    if states.n_shares < 2 or density.face_value:
         return []
     k = states.n_shares
     features = np.hstack([states.is_goal, states.is_goal * states.weight[:, None]])

@@ -86,7 +86,7 @@ def hang_together(density: AreaDensity, theta: Array, *, tables: Tables | None =
     table = seen.pair.sum(axis=0)
     excess, room = agreement.beyond_chance(table)
     used = room > 1e-9 * np.maximum(agreement.n, 1)
-    if not (density.states.weighted and used.any()):
+    if density.face_value or not used.any():
         return None
     sizes = levels(room, used)
     found = [x / size for x, size in zip(levels(excess, used), sizes, strict=True)]

@@ -19,9 +19,9 @@ from ..datasets.choices import AreaChoices, Choices
 from ..datasets.study import Priors
 from .area_scores import prior_shares
 from .checks import Check
-from .density import AreaDensity, area_density, is_weighted, state_prior
-from .option_table import log_baseline, log_option_probability
-from .parameters import Values, constrain, draw_prior, pull_back_values
+from .density import AreaDensity, area_density, at_face_value, baseline_layout, option_log_probability, state_prior
+from .option_table import pull_back
+from .parameters import Parameters, Values, constrain, draw_prior, pull_back_values
 from .states import log_node_prior
 
 Array = NDArray[np.float64]
@@ -30,6 +30,7 @@ MAX_SHARE_SD = 0.10
 """Expected sd of a goal share above which a fit is cautioned."""
 
 _SIMULATED = 2_000
+_CELLS = 2_000_000  # agent × state × option held at once
 _PRIOR_POINTS = 8
 _MANY = 100  # parameters above which fewer points are looked at
 _SEED = 20_240_604  # fixed: the same table and study always give the same figure
@@ -106,6 +107,7 @@ def _prior_means(density: AreaDensity) -> Array:
         (a, b), (shape, rate) = parameters.priors.weight_mean, parameters.priors.weight_concentration
         theta[parameters.slices["mean"]] = logit(a / (a + b))
         theta[parameters.slices["conc"]] = np.log(shape / rate)
+    theta[parameters.slices["scale"]] = np.log(parameters.priors.importance_scale[0])
     return theta
 
 
@@ -138,7 +140,7 @@ def simulated_counts(
     group = rows.group[chosen]
     drawn = np.searchsorted(upto.ravel(), group + rng.random(len(group)), side="right")
     state = np.minimum(drawn - group * prior.shape[1], prior.shape[1] - 1)
-    p = np.exp(log_option_probability(np, density.table, values.baseline_logits))[0]
+    p = np.exp(option_log_probability(density, values))[0]
     p[:, density.table.ignored] = 0
     times = area.item_answers[rows.pattern[chosen]]
     counts = np.zeros((len(chosen), density.n_options))
@@ -163,25 +165,18 @@ def score_vectors(density: AreaDensity, point: Array, counts: Array, group: NDAr
     group
         Position of each agent's prior over states, (agent,).
     """
-    states, table, n = density.states, density.table, len(counts)
+    states, n = density.states, len(counts)
     values = constrain(density.parameters, point[None], density.n_options)
-    log_p = np.asarray(log_option_probability(np, table, values.baseline_logits))[0]
+    log_p = option_log_probability(density, values)[0]
     posterior = counts @ log_p.T
     posterior += state_prior(density, values)[0][group]
     posterior -= posterior.max(axis=1, keepdims=True)
     np.exp(posterior, out=posterior)
     posterior /= posterior.sum(axis=1, keepdims=True)
-    p = np.exp(log_p)
-    if table.rule == "luce":
-        by_baseline = counts - (counts @ table.same_item) * (posterior @ p)
-    else:
-        # ∂ log P(o)/∂ log B(o) = (1 − w) B(o) / P(o): the probability that the answer came from the baseline
-        baseline = np.exp(log_baseline(np, table, values.baseline_logits))[0]
-        came = counts * (posterior @ (table.free * baseline / p))
-        by_baseline = came - baseline * (came @ table.same_item)
+    by_baseline, by_scale = _by_baseline(density, values, log_p, posterior, counts)
     h, k = density.rows.n_priors, states.n_shares
     own_prior = (group[:, None] == np.arange(h)).astype(float)[:, :, None]
-    pieces = [(own_prior * (posterior @ states.is_goal)[:, None]).reshape(n, -1), by_baseline]
+    pieces = [(own_prior * (posterior @ states.is_goal)[:, None]).reshape(n, -1), by_baseline, by_scale]
     if values.prior_mean is not None and values.concentration is not None:
         goals = states.n_goals * len(states.node)
         nodes = posterior[:, :goals] @ np.tile(np.eye(len(states.node)), (states.n_goals, 1))
@@ -192,7 +187,8 @@ def score_vectors(density: AreaDensity, point: Array, counts: Array, group: NDAr
     piece = np.hstack(pieces)
     # The map from these gradients to those by the coordinates is linear and common to all agents.
     unit = np.eye(piece.shape[1])
-    by_share, by_option, by_shape = np.split(unit, np.cumsum([h * k, density.n_options]), axis=1)
+    sizes = np.cumsum([h * k, density.n_options, by_scale.shape[1]])
+    by_share, by_option, by_each_scale, by_shape = np.split(unit, sizes, axis=1)
     shape = by_shape.reshape(len(unit), h, 2) if density.parameters.weighted else None
     theta = np.broadcast_to(point, (len(unit), len(point)))
     chain = pull_back_values(
@@ -203,8 +199,22 @@ def score_vectors(density: AreaDensity, point: Array, counts: Array, group: NDAr
         by_shape_a=None if shape is None else shape[..., 0],
         by_shape_b=None if shape is None else shape[..., 1],
         by_baseline=by_option,
+        by_scale=by_each_scale,
     )
     return np.asarray(piece @ chain)
+
+
+def _by_baseline(
+    density: AreaDensity, values: Values, log_p: Array, posterior: Array, counts: Array
+) -> tuple[Array, Array]:
+    """Return the gradient of each agent's log likelihood by the baseline logits and by the scales, (agent, ...)."""
+    parts = []
+    step = max(1, _CELLS // log_p.size)
+    for start in range(0, len(counts), step):
+        mine = slice(start, start + step)
+        slope = posterior[mine, :, None] * counts[mine, None, :]
+        parts.append(pull_back(density.table, values.baseline_logits, log_p, slope, values.scale))
+    return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
 
 
 def _share_slope(density: AreaDensity, point: Array) -> Array:
@@ -238,7 +248,7 @@ def item_rule(area: AreaChoices) -> str | None:
     area
         The area.
     """
-    if not is_weighted(area):
+    if at_face_value(area):
         return (
             "Every agent answers once, so answers are taken at face value: what is chance in them counts as conflict."
         )
@@ -253,8 +263,8 @@ def item_rule(area: AreaChoices) -> str | None:
     sizes = np.bincount(area.item_of_option).tolist()
     times = area.item_answers.max(axis=0, initial=0).tolist()
     n_parameters = len(area.goals) - 1 + area.no_goal + 2
-    if area.baseline == "free":
-        n_parameters += sum(size - 1 for size in sizes)
+    n_parameters += Parameters(1, 0, True, True, **baseline_layout(area), priors=Priors()).baseline_basis.shape[1]
+    n_parameters += int((~area.states_goals).sum())  # a scale for each stated importance
     n_patterns = prod(comb(t + size - 1, size - 1) for t, size in zip(times, sizes, strict=True))
     if n_parameters <= n_patterns - 1:
         return None

@@ -57,7 +57,7 @@ def misfit_checks(
         return [Check("misfit", "caution", density.area.name, text)]
     entries = conflict_check(density, theta, uncertain=uncertain)
     checks = [] if entries is None else [entries]
-    if not density.states.weighted:  # one answer per agent is taken at face value
+    if density.face_value:  # one answer per agent is taken at face value
         return checks
     most = min(len(theta), DRAWS, max(FEWEST_DRAWS, _NUMBERS // number_of_patterns(density)))
     used = theta[np.linspace(0, len(theta) - 1, most).round().astype(int)]

@@ -19,7 +19,7 @@ from ..datasets.choices import Choices
 from ..datasets.study import Priors
 from .density import AreaDensity, area_density
 from .option_table import log_baseline, log_option_probability
-from .parameters import Parameters
+from .parameters import Parameters, zero_sum_basis
 from .states import log_node_prior, log_state_prior
 
 if TYPE_CHECKING:
@@ -47,11 +47,14 @@ def flat_coords(densities: tuple[AreaDensity, ...]) -> dict[str, list[str]]:
         coords["option"] += option_labels(density)
     groups = [name for name in densities[0].prior_names if name is not None]
     weighted = [d.area.name for d in densities if d.parameters.weighted]
-    free = [option for d in densities if d.parameters.option_sizes for option in option_labels(d)]
+    free = [option for d in densities for option in free_option_labels(d)]
+    stated = [item for d in densities for item in stated_items(d)]
     if len(weighted) < len(densities):
         coords["weighted_area"] = weighted
     if len(free) < len(coords["option"]):
         coords["free_option"] = free
+    if stated:
+        coords["importance"] = stated
     return coords | ({"group": groups} if groups else {})
 
 
@@ -59,6 +62,19 @@ def option_labels(density: AreaDensity) -> list[str]:
     """Return the label of each option of an area with its item, (option,)."""
     area = density.area
     return [f"{area.items[item]} = {option}" for item, option in zip(area.item_of_option, area.options, strict=True)]
+
+
+def free_option_labels(density: AreaDensity) -> list[str]:
+    """Return the labels of the options whose baseline is free, (free option,)."""
+    if not density.parameters.option_sizes:
+        return []
+    every = zip(option_labels(density), density.parameters.free_options, strict=True)
+    return [name for name, free in every if free]
+
+
+def stated_items(density: AreaDensity) -> list[str]:
+    """Return the names of the items of stated importance, (importance,)."""
+    return [item for item, asks in zip(density.area.items, density.area.states_goals, strict=True) if not asks]
 
 
 def share_names(density: AreaDensity) -> tuple[str, ...]:
@@ -84,7 +100,8 @@ def build_model(choices: Choices, priors: Priors | dict[str, Any] | None = None)
     -------
     pymc.Model
         Deterministics ``goal_share`` (goal), ``weight_mean`` (area), ``weight_concentration`` (area), ``baseline``
-        (option) and, with groups, ``group_goal_share`` (group, goal) and ``group_weight_mean`` (group, area); dims are
+        (option), ``importance_scale`` (importance) and, with groups,
+        ``group_goal_share`` (group, goal) and ``group_weight_mean`` (group, area); dims are
         flat over areas. Areas without unknown weights and options without a free baseline are left out. One observed
         variable per area holds the counts of its distinct rows; its log likelihood is weighted by the number of agents
         who share the row.
@@ -136,6 +153,7 @@ _DIMS: dict[str, tuple[str, ...]] = {
     "weight_concentration": ("area",),
     "group_weight_mean": ("group", "area"),
     "baseline": ("option",),
+    "importance_scale": ("importance",),
 }
 
 
@@ -168,9 +186,14 @@ def _add_area(density: AreaDensity) -> dict[str, Any]:
         log_node = log_node_prior(pt, states, prior_mean, kappa)
     logits = _baseline(name, layout, density.n_options)
     if layout.option_sizes:
-        parts["baseline"] = pt.exp(log_baseline(pt, density.table, logits))
+        parts["baseline"] = pt.exp(log_baseline(pt, density.table, logits))[np.flatnonzero(layout.free_options)]
+    scale = None
+    if layout.n_scales:
+        median, spread = np.array(layout.priors.importance_scale)
+        scale = pm.LogNormal(label(name, "scale"), np.log(median), spread, shape=layout.n_scales)
+        parts["importance_scale"] = scale
     rows = density.rows
-    table = log_option_probability(pt, density.table, logits)
+    table = log_option_probability(pt, density.table, logits, scale)
     prior = log_state_prior(pt, states, prior_log_share, log_node)[rows.group]
     multiplicity = pm.Data(label(name, "multiplicity"), rows.multiplicity, dims=label(name, "row"))
 
@@ -232,10 +255,20 @@ def _baseline(name: str, layout: Parameters, n_options: int) -> Any:
     if not layout.option_sizes:
         return pt.zeros(n_options)
     sd = np.float64(layout.priors.baseline_sd)
-    pieces = []
-    for item, size in enumerate(layout.option_sizes):
-        pieces.append(pm.ZeroSumNormal(label(name, f"baseline_{item}"), sigma=sd, shape=size))
-    return pt.concatenate(pieces)
+    logits = pt.zeros(n_options)
+    for (item, block), free in zip(layout.baseline_blocks, _baseline_names(name, layout), strict=True):
+        if item is None and block.shape[1] == 1 and free.endswith("tie"):
+            logits = logits + block[:, 0] * pm.Normal(free, sigma=sd)
+        else:
+            size = block.shape[1] + 1
+            logits = logits + pt.dot(block @ zero_sum_basis(size).T, pm.ZeroSumNormal(free, sigma=sd, shape=size))
+    return logits
+
+
+def _baseline_names(name: str, layout: Parameters) -> list[str]:
+    """Return the name of the free variable of each block of baseline coordinates."""
+    shared = iter(("objects", "tie"))
+    return [label(name, f"baseline_{next(shared) if item is None else item}") for item, _ in layout.baseline_blocks]
 
 
 def to_vector(density: AreaDensity, point: dict[str, Any]) -> np.ndarray[Any, np.dtype[np.float64]]:
@@ -251,9 +284,9 @@ def to_vector(density: AreaDensity, point: dict[str, Any]) -> np.ndarray[Any, np
         label(name, f"conc{_SUFFIX['log']}"),
         label(name, "mean_dev"),
     ]
-    wanted += [
-        label(name, f"baseline_{item}{_SUFFIX['zerosum']}") for item in range(len(density.parameters.option_sizes))
-    ]
+    for free in _baseline_names(name, density.parameters) if density.parameters.option_sizes else ():
+        wanted += [free + _SUFFIX["zerosum"], free]
+    wanted.append(label(name, f"scale{_SUFFIX['log']}"))
     return np.concatenate([np.ravel(point[key]) for key in wanted if key in point] or [np.zeros(0)])
 
 

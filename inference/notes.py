@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..datasets.uncertain_conflict import in_words, is_uncertain
+from .density import at_face_value, uses_kappa
 
 if TYPE_CHECKING:
     from .result import FitParts
@@ -15,12 +16,25 @@ def notes_of(parts: FitParts) -> list[str]:
     areas = [fit.density.area for fit in parts.fits]
     weighted = [fit.density.states.weighted for fit in parts.fits]
     notes = []
-    if any(weighted):
+    stated = [area.name for area in areas if not area.states_goals.all()]
+    alone = [area.name for area in areas if area.name in stated and at_face_value(area)]
+    if any(weighted) and len(alone) < sum(weighted):
         notes.append("Weight means weight from consistency of choices: the share of answers that follow the goal.")
-    luce = [area for area in areas if area.rule == "luce"]
-    if luce:
-        kappas = ", ".join(f"{area.name} {area.kappa:g}" for area in luce)
-        notes.append(f"Under luce only κ·weight is seen: κ is a convention ({kappas}), and misalignment depends on it.")
+    if stated:
+        text = "In {} stated importance bears on the weights too, with a scale of its own."
+        notes.append(text.format(" and ".join(repr(name) for name in stated)))
+    notes += [
+        f"{name}: one answer per agent, so answers count at face value, and weights come from stated importance alone."
+        for name in alone
+    ]
+    kappas = ", ".join(
+        f"{fit.density.area.name} {fit.density.area.kappa:g}" for fit in parts.fits if uses_kappa(fit.density)
+    )
+    if kappas:
+        rules = "luce, on ordered scales and in comparisons" if any(area.kinds for area in areas) else "luce"
+        notes.append(
+            f"Under {rules} only κ·weight is seen: κ is a convention ({kappas}), and misalignment depends on it."
+        )
     for fit, area, has_weights in zip(parts.fits, areas, weighted, strict=True):
         if has_weights:
             continue

@@ -59,7 +59,8 @@ def observed_conflict(
     """Return the observed conflict of every area, overall and by groups, with bootstrap replicates.
 
     For each item: the mean conflict over pairs of agents who answered it; an agent's repeated answers to an item count
-    as shares of its options. Items are averaged, those with no pair left out.
+    as shares of its options. Items are averaged, those with no pair left out, and stated importance, which serves no
+    goal.
 
     Parameters
     ----------
@@ -241,6 +242,7 @@ def _conflict(area: AreaChoices, totals: _Totals) -> tuple[Array, Array]:
         top[item] = np.matmul(total @ between[np.ix_(mine, mine)], total.swapaxes(1, 2))
         top[item] -= diagonal * totals.own_conflict[..., item, None]
         bottom[item] = number[:, :, None] * number[:, None, :] - diagonal * totals.own_pairs[..., item, None]
+    top, bottom = top[area.states_goals], bottom[area.states_goals]
     overall = _mean_over_items(top.sum(axis=(2, 3)), bottom.sum(axis=(2, 3)))
     return overall, _mean_over_items(top, bottom)
 

@@ -1,14 +1,18 @@
-"""The table log P(option | state) of an area, from its baselines.
+"""The table log P(option | state) of an area, from its baselines: every kind of item is one formula for its options.
 
-``follow``  P(o | g, w) = w·G_g(o) + (1 − w)·B(o), with G_g(o) = 1 / (number of options of the item that serve g);
-            P = B for an item none of whose options serves g.
-``luce``    P(o | g, w) = softmax over the item's options of log B(o) + κ·w·A_g(o), A = 1 where the option serves g.
+``follow``      P(o | g, w) = w·G_g(o) + (1 − w)·B(o), with G_g(o) = 1 / (number of options of the item that serve g);
+                P = B for an item none of whose options serves g.
+``luce``        P(o | g, w) = softmax over the item's options of log B(o) + κ·w·A_g(o), A = 1 where the option serves g;
+                a comparison of two objects is this with A = 1/2 for a tie (Davidson 1970, doi:10.2307/2283595).
+``cumulative``  P(at most o | g, w) = logistic(τ_o + a_g(o, w)): levels in order, see :mod:`.cumulative_table`.
 
-Both are constants of the study combined with the baseline, so a table is two constant arrays and one formula.
+All are constants of the study combined with the baseline, so a table is some constant arrays and one formula per run of
+items of the same kind.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -16,19 +20,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..forward_model.choice_rules import level_push, pairwise_affinity
+from .cumulative_table import CumulativeTable, Levels, log_level_probability, make_cumulative, pull_back_levels
 from .states import States
+
+Array = NDArray[np.float64]
 
 _IMPOSSIBLE = 1e-300  # stands for probability 0, so that 0 answers × log 0 stays 0
 
 
 @dataclass(frozen=True, eq=False)
-class OptionTable:
-    """Constants of the table of one area.
+class RuleTable:
+    """Constants of a run of items whose answers follow one choice rule.
 
     Parameters
     ----------
     rule
         ``"follow"`` or ``"luce"``.
+    options
+        Where the run lies among the options of the area.
     item_of_option
         Item of each option, (option,), not decreasing.
     same_item
@@ -43,15 +53,44 @@ class OptionTable:
     """
 
     rule: str
+    options: slice
     item_of_option: NDArray[np.int64]
-    same_item: NDArray[np.float64]
-    served: NDArray[np.float64]
-    free: NDArray[np.float64]
+    same_item: Array
+    served: Array
+    free: Array
     ignored: NDArray[np.bool_]
 
 
+@dataclass(frozen=True, eq=False)
+class OptionTable:
+    """Constants of the table of one area: of all its options, and of each run of items of one kind.
+
+    Parameters
+    ----------
+    item_of_option, same_item, ignored
+        As in :class:`RuleTable`, for all options of the area.
+    parts
+        The runs, in the order of the options.
+    n_scales
+        Number of scales λ of stated importance among the parameters.
+    """
+
+    item_of_option: NDArray[np.int64]
+    same_item: Array
+    ignored: NDArray[np.bool_]
+    parts: tuple[RuleTable | CumulativeTable, ...]
+    n_scales: int
+
+
 def make_table(
-    serves: NDArray[np.bool_], item_of_option: NDArray[np.int64], states: States, *, rule: str, kappa: float
+    serves: NDArray[np.bool_],
+    item_of_option: NDArray[np.int64],
+    states: States,
+    *,
+    rule: str,
+    kappa: float,
+    kinds: Sequence[str] = (),
+    face_value: bool = False,
 ) -> OptionTable:
     """Return the constants of an area's table.
 
@@ -64,43 +103,103 @@ def make_table(
     states
         Cells of the area.
     rule, kappa
-        Choice rule and, for ``luce``, the scale of the affinity.
+        Choice rule and the scale of the affinity, for all kinds but ``follow``.
+    kinds
+        Kind of each item; by default all are choices.
+    face_value
+        Whether answers that serve goals are taken at weight 1, whatever the weight of the state: areas with one such
+        answer per agent whose weights come from stated importance.
     """
+    n_items = int(item_of_option.max(initial=-1)) + 1
+    kinds = tuple(kinds) or ("choice",) * n_items
     same = (item_of_option[:, None] == item_of_option).astype(float)
+    weight = states.weight
+    if face_value:
+        weight = np.where(states.goal < states.n_goals, 1.0, 0.0)
+    parts: list[RuleTable | CumulativeTable] = []
+    ignored = np.zeros(len(item_of_option), dtype=bool)
+    n_scales = 0
+    for formula, first, last in _runs(kinds, rule):
+        where = np.flatnonzero((item_of_option >= first) & (item_of_option < last))
+        span = slice(int(where[0]), int(where[-1]) + 1)
+        own_items, own_serves = item_of_option[span], serves[:, span]
+        own_same = same[span, span]
+        if formula == "importance":
+            loading = np.repeat(-(states.weight - 0.5)[:, None], len(own_items), axis=1)
+            scales = n_scales + own_items - first
+            n_scales += last - first
+            parts.append(make_cumulative(span, own_items, np.zeros_like(loading), loading, scales))
+        elif formula == "ordinal":
+            push = np.vstack([level_push(own_serves, own_items - first), np.zeros((1, len(own_items)))])
+            shift = kappa * weight[:, None] * push[states.goal]
+            parts.append(make_cumulative(span, own_items, shift, np.zeros_like(shift), np.full(len(own_items), -1)))
+        else:
+            affinity = pairwise_affinity(own_serves, own_items - first) if formula == "pairwise" else own_serves
+            used = "luce" if formula == "pairwise" else formula
+            at_face = face_value or not states.weighted
+            part = _rule_table(used, span, affinity, own_items, own_same, states, weight, kappa, at_face)
+            ignored[span] = part.ignored
+            parts.append(part)
+    return OptionTable(item_of_option, same, ignored, tuple(parts), n_scales)
+
+
+def _runs(kinds: Sequence[str], rule: str) -> list[tuple[str, int, int]]:
+    """Return the runs of items of one kind: formula, first item, and one past the last."""
+    runs: list[tuple[str, int, int]] = []
+    for item, kind in enumerate(kinds):
+        formula = rule if kind == "choice" else kind
+        if runs and runs[-1][0] == formula:
+            runs[-1] = (formula, runs[-1][1], item + 1)
+        else:
+            runs.append((formula, item, item + 1))
+    return runs
+
+
+def _rule_table(
+    rule: str,
+    span: slice,
+    serves: NDArray[Any],
+    item_of_option: NDArray[np.int64],
+    same: Array,
+    states: States,
+    state_weight: Array,
+    kappa: float,
+    at_face_value: bool,
+) -> RuleTable:
     by_goal = np.vstack([serves, np.zeros((1, serves.shape[1]), dtype=bool)])[states.goal].astype(float)
     servers = by_goal @ same
-    weight = np.where(servers > 0, states.weight[:, None], 0.0)
+    weight = np.where(servers > 0, state_weight[:, None], 0.0)
     ignored = np.zeros(serves.shape[1], dtype=bool)
-    if rule == "follow" and not states.weighted and not states.no_goal:
+    if rule == "follow" and at_face_value and not states.no_goal:
         # An option that serves no goal has probability 0 under every goal that its item serves. Where the item serves
         # all of them, the answer says nothing on the goal.
         ignored = ~serves.any(axis=0) & ((serves @ same) > 0).all(axis=0)
     if rule == "luce":
-        return OptionTable(
-            rule, item_of_option, same, kappa * states.weight[:, None] * by_goal, np.ones_like(weight), ignored
-        )
+        pull = kappa * state_weight[:, None] * by_goal
+        return RuleTable(rule, span, item_of_option, same, pull, np.ones_like(weight), ignored)
     served = weight * by_goal / np.maximum(servers, 1)
-    return OptionTable(rule, item_of_option, same, served, 1 - weight, ignored)
+    return RuleTable(rule, span, item_of_option, same, served, 1 - weight, ignored)
 
 
-def _item_top(xp: ModuleType, table: OptionTable, utility: Any) -> Any:
+def _item_top(xp: ModuleType, item_of_option: NDArray[np.int64], utility: Any) -> Any:
     """Return the largest utility within each option's item, so that exponentials cannot overflow.
 
     PyTensor has no such reduction; there utilities are within a few hundred of 0 wherever the prior has any mass.
     """
     if xp is not np:
         return 0.0
-    starts = np.flatnonzero(np.diff(table.item_of_option, prepend=-1))
-    return np.maximum.reduceat(utility, starts, axis=-1)[..., table.item_of_option]
+    starts = np.flatnonzero(np.diff(item_of_option, prepend=-1))
+    position = np.cumsum(np.diff(item_of_option, prepend=item_of_option[0]) > 0)
+    return np.maximum.reduceat(utility, starts, axis=-1)[..., position]
 
 
-def log_baseline(xp: ModuleType, table: OptionTable, logits: Any) -> Any:
+def log_baseline(xp: ModuleType, table: OptionTable | RuleTable | Levels, logits: Any) -> Any:
     """Return the log baseline probabilities, (..., option), softmax of the logits within each item."""
-    shifted = logits - _item_top(xp, table, logits)
+    shifted = logits - _item_top(xp, table.item_of_option, logits)
     return shifted - xp.log(xp.exp(shifted) @ table.same_item)
 
 
-def log_option_probability(xp: ModuleType, table: OptionTable, logits: Any) -> Any:
+def log_option_probability(xp: ModuleType, table: OptionTable, logits: Any, scale: Any = None) -> Any:
     """Return log P(option | state), (..., state, option).
 
     Parameters
@@ -110,22 +209,31 @@ def log_option_probability(xp: ModuleType, table: OptionTable, logits: Any) -> A
     table
         Constants of the area.
     logits
-        Baseline logits, (..., option), zero-sum within an item.
+        Baseline logits, (..., option); sums over an item do not matter.
+    scale
+        Scales λ of stated importance, (..., scale); None where there are none.
     """
-    if table.rule == "luce":
-        utility = logits[..., None, :] + table.served
-        utility = utility - _item_top(xp, table, utility)
-        return utility - xp.log(xp.exp(utility) @ table.same_item)
-    baseline = xp.exp(log_baseline(xp, table, logits))
-    probability = table.served + table.free * baseline[..., None, :]
+    parts = [_log_part(xp, part, logits[..., part.options], scale) for part in table.parts]
+    return parts[0] if len(parts) == 1 else xp.concatenate(parts, axis=-1)
+
+
+def _log_part(xp: ModuleType, part: RuleTable | CumulativeTable, logits: Any, scale: Any) -> Any:
+    if isinstance(part, CumulativeTable):
+        return log_level_probability(xp, part, log_baseline(xp, part.baseline, logits), scale)
+    if part.rule == "luce":
+        utility = logits[..., None, :] + part.served
+        utility = utility - _item_top(xp, part.item_of_option, utility)
+        return utility - xp.log(xp.exp(utility) @ part.same_item)
+    baseline = xp.exp(log_baseline(xp, part, logits))
+    probability = part.served + part.free * baseline[..., None, :]
     log_probability = xp.log(xp.maximum(probability, _IMPOSSIBLE))
-    return xp.where(table.ignored, 0.0, log_probability) if table.ignored.any() else log_probability
+    return xp.where(part.ignored, 0.0, log_probability) if part.ignored.any() else log_probability
 
 
 def pull_back(
-    table: OptionTable, logits: NDArray[np.float64], log_p: NDArray[np.float64], slope: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Return the gradient by the baseline logits, (..., option), from the gradient by the table.
+    table: OptionTable, logits: Array, log_p: Array, slope: Array, scale: Array | None = None
+) -> tuple[Array, Array]:
+    """Return the gradients by the baseline logits and by the scales from the gradient by the table.
 
     Parameters
     ----------
@@ -137,9 +245,38 @@ def pull_back(
         The table at those logits, (..., state, option).
     slope
         Gradient of a function by the table, (..., state, option).
+    scale
+        Scales λ, (..., scale).
+
+    Returns
+    -------
+    by_logits, by_scale
+        (..., option) and (..., scale).
     """
-    if table.rule == "luce":
-        return np.asarray((slope - np.exp(log_p) * (slope @ table.same_item)).sum(axis=-2))
-    baseline = np.exp(log_baseline(np, table, logits))
-    by_baseline = (np.where(table.ignored, 0.0, slope) * table.free * np.exp(-log_p)).sum(axis=-2)
-    return np.asarray(baseline * (by_baseline - (by_baseline * baseline) @ table.same_item))
+    by_logits, by_scale = np.empty(slope.shape[:-2] + slope.shape[-1:]), np.zeros((*slope.shape[:-2], table.n_scales))
+    for part in table.parts:
+        at = part.options
+        by_logits[..., at] = _pull_part(part, logits[..., at], log_p[..., at], slope[..., at], scale, by_scale)
+    return by_logits, by_scale
+
+
+def _pull_part(
+    part: RuleTable | CumulativeTable,
+    logits: Array,
+    log_p: Array,
+    slope: Array,
+    scale: Array | None,
+    by_scale: Array,
+) -> Array:
+    """Return the gradient by the logits of one run, and add to that by the scales."""
+    if isinstance(part, CumulativeTable):
+        log_b = log_baseline(np, part.baseline, logits)
+        by_b, more = pull_back_levels(part, log_b, slope, scale)
+        np.add.at(by_scale.T, part.scale[part.scaled], more[..., part.scaled].T)
+        baseline = np.exp(log_b)
+        return np.asarray(baseline * (by_b - (by_b * baseline) @ part.baseline.same_item))
+    if part.rule == "luce":
+        return np.asarray((slope - np.exp(log_p) * (slope @ part.same_item)).sum(axis=-2))
+    baseline = np.exp(log_baseline(np, part, logits))
+    by_baseline = (np.where(part.ignored, 0.0, slope) * part.free * np.exp(-log_p)).sum(axis=-2)
+    return np.asarray(baseline * (by_baseline - (by_baseline * baseline) @ part.same_item))

@@ -8,7 +8,8 @@ point there:
     mean         logit of the mean m ~ Beta of the weights
     conc         log of their concentration κ ~ Gamma
     mean_dev     z ~ Normal(0, 1) per group; the group's logit m is logit m + σ·z
-    baseline     sum-zero baseline logits ~ Normal(0, τ) per item
+    baseline     sum-zero baseline logits ~ Normal(0, τ) per item; for comparisons, strengths of the objects and ties
+    scale        log of the scale λ of each stated importance ~ Normal
 """
 
 from __future__ import annotations
@@ -52,9 +53,16 @@ class Parameters:
     weighted
         Whether weights are unknown.
     option_sizes
-        Number of options of each item whose baseline is free; empty when baselines are uniform.
+        Number of options of each item; empty when all baselines are uniform.
     priors
         Prior settings.
+    fixed_items
+        Whether the baseline of an item is uniform though those of others are free, (item,); empty for none.
+    comparisons
+        For each item its two compared objects, by number, None for other items; empty for none. Baselines of
+        comparisons are free strengths of the objects, shared by all of them, and one readiness to call a tie.
+    n_scales
+        Number of scales λ of stated importance.
     """
 
     n_shares: int
@@ -63,6 +71,9 @@ class Parameters:
     weighted: bool
     option_sizes: tuple[int, ...]
     priors: Priors
+    fixed_items: tuple[bool, ...] = ()
+    comparisons: tuple[tuple[int, int] | None, ...] = ()
+    n_scales: int = 0
 
     @property
     def n_priors(self) -> int:
@@ -78,7 +89,8 @@ class Parameters:
             "mean": int(self.weighted),
             "conc": int(self.weighted),
             "mean_dev": self.n_deviating * int(self.weighted),
-            "baseline": sum(size - 1 for size in self.option_sizes),
+            "baseline": self.baseline_basis.shape[1],
+            "scale": self.n_scales,
         }
         ends = np.cumsum(list(sizes.values()))
         return {name: slice(int(end) - size, int(end)) for (name, size), end in zip(sizes.items(), ends, strict=True)}
@@ -86,18 +98,55 @@ class Parameters:
     @cached_property
     def size(self) -> int:
         """Number of coordinates."""
-        return int(self.slices["baseline"].stop)
+        return int(self.slices["scale"].stop)
+
+    @cached_property
+    def baseline_blocks(self) -> tuple[tuple[int | None, Array], ...]:
+        """Maps from blocks of baseline coordinates to baseline logits, (option, coordinate), in order.
+
+        With each map the item whose zero-sum logits the coordinates are; None for those that comparisons share, last:
+        the zero-sum strengths of the objects, then the logit of a tie.
+        """
+        starts = np.cumsum([0, *self.option_sizes])
+        fixed = self.fixed_items or (False,) * len(self.option_sizes)
+        pairs = self.comparisons or (None,) * len(self.option_sizes)
+        blocks: list[tuple[int | None, Array]] = []
+        for item, size in enumerate(self.option_sizes):
+            if pairs[item] is None and not fixed[item]:
+                block = np.zeros((starts[-1], size - 1))
+                block[starts[item] : starts[item + 1]] = zero_sum_basis(size)
+                blocks.append((item, block))
+        strength, tie = np.zeros((starts[-1], self.n_objects)), np.zeros((starts[-1], 1))
+        for item, pair in enumerate(pairs):
+            if pair is None or fixed[item]:
+                continue
+            first = starts[item]
+            strength[first, pair[0]] = strength[first + 1, pair[1]] = 1.0
+            if self.option_sizes[item] == 3:  # a tie is half of both objects, times a readiness that all share
+                strength[first + 2, list(pair)] = 0.5
+                tie[first + 2] = 1.0
+        if strength.any():
+            blocks.append((None, strength @ zero_sum_basis(self.n_objects)))
+        if tie.any():
+            blocks.append((None, tie))
+        return tuple(blocks)
+
+    @property
+    def n_objects(self) -> int:
+        """Number of objects that are compared."""
+        return 1 + max((max(pair) for pair in self.comparisons if pair is not None), default=-1)
 
     @cached_property
     def baseline_basis(self) -> Array:
-        """Block-diagonal map from baseline coordinates to baseline logits, (option, coordinate)."""
-        sizes = self.option_sizes
-        basis = np.zeros((sum(sizes), sum(s - 1 for s in sizes)))
-        row = column = 0
-        for size in sizes:
-            basis[row : row + size, column : column + size - 1] = zero_sum_basis(size)
-            row, column = row + size, column + size - 1
-        return basis
+        """Map from baseline coordinates to baseline logits, (option, coordinate)."""
+        total = sum(self.option_sizes)
+        return np.hstack([np.zeros((total, 0)), *(block for _, block in self.baseline_blocks)])
+
+    @cached_property
+    def free_options(self) -> NDArray[np.bool_]:
+        """Whether the baseline of an option is free, (option,)."""
+        fixed = self.fixed_items or (False,) * len(self.option_sizes)
+        return np.repeat(~np.array(fixed, dtype=bool), self.option_sizes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,6 +165,8 @@ class Values:
         Mean of the weights of each prior, (D, prior); None when weights are 1.
     baseline_logits
         Baseline logits, (D, option).
+    scale
+        Scales λ of stated importance, (D, scale).
     """
 
     share: Array
@@ -124,6 +175,7 @@ class Values:
     concentration: Array | None
     prior_mean: Array | None
     baseline_logits: Array
+    scale: Array
 
 
 def constrain(parameters: Parameters, theta: Array, n_options: int) -> Values:
@@ -154,7 +206,8 @@ def constrain(parameters: Parameters, theta: Array, n_options: int) -> Values:
         baseline = theta[:, at["baseline"]] @ parameters.baseline_basis.T
     else:
         baseline = np.zeros((batch, n_options))
-    return Values(np.exp(log_share), by_prior, mean, concentration, prior_mean, baseline)
+    scale = np.exp(theta[:, at["scale"]])
+    return Values(np.exp(log_share), by_prior, mean, concentration, prior_mean, baseline, scale)
 
 
 def _log_share(y: Array) -> Array:
@@ -192,6 +245,9 @@ def log_prior(parameters: Parameters, theta: Array) -> Array:
         x, log_kappa = theta[:, at["mean"]][:, 0], theta[:, at["conc"]][:, 0]
         total = total + gammaln(a + b) - gammaln(a) - gammaln(b) - a * np.logaddexp(0, -x) - b * np.logaddexp(0, x)
         total = total + shape * np.log(rate) - gammaln(shape) + shape * log_kappa - rate * np.exp(log_kappa)
+    if parameters.n_scales:
+        median, spread = priors.importance_scale
+        total = total + _normal(theta[:, at["scale"]] - np.log(median), spread)
     return np.asarray(total)
 
 
@@ -210,6 +266,8 @@ def log_prior_gradient(parameters: Parameters, theta: Array) -> Array:
         m = expit(theta[:, at["mean"]])
         gradient[:, at["mean"]] = a * (1 - m) - b * m
         gradient[:, at["conc"]] = shape - rate * np.exp(theta[:, at["conc"]])
+    median, spread = priors.importance_scale
+    gradient[:, at["scale"]] = -(theta[:, at["scale"]] - np.log(median)) / spread**2
     return gradient
 
 
@@ -226,6 +284,7 @@ def pull_back_values(
     by_shape_a: Array | None,
     by_shape_b: Array | None,
     by_baseline: Array,
+    by_scale: Array | None = None,
 ) -> Array:
     """Return the gradient on the real line, (D, coordinate), of a function of the values.
 
@@ -239,6 +298,8 @@ def pull_back_values(
         Gradient by m·κ and (1 − m)·κ of each prior, (D, prior).
     by_baseline
         Gradient by the baseline logits, (D, option).
+    by_scale
+        Gradient by the scales, (D, scale); None where there are none.
     """
     at, sd, batch = parameters.slices, parameters.priors.group_sd, len(theta)
     gradient = np.zeros_like(theta)
@@ -257,6 +318,8 @@ def pull_back_values(
         gradient[:, at["conc"]] = (kappa * (m * by_shape_a + (1 - m) * by_shape_b)).sum(axis=1, keepdims=True)
     if parameters.option_sizes:
         gradient[:, at["baseline"]] = by_baseline @ parameters.baseline_basis
+    if by_scale is not None:
+        gradient[:, at["scale"]] = by_scale * values.scale
     return gradient
 
 
@@ -272,4 +335,6 @@ def draw_prior(parameters: Parameters, draws: int, rng: np.random.Generator) -> 
         (a, b), (shape, rate) = priors.weight_mean, priors.weight_concentration
         theta[:, at["mean"]] = logit(np.clip(rng.beta(a, b, (draws, 1)), 1e-12, 1 - 1e-12))
         theta[:, at["conc"]] = np.log(rng.gamma(shape, 1 / rate, (draws, 1)))
+    median, spread = priors.importance_scale
+    theta[:, at["scale"]] = np.log(median) + spread * theta[:, at["scale"]]
     return theta

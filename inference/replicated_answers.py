@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import Fault, InputError
-from ..forward_model.choice_rules import draw_options, follow_probability, luce_probability
-from .density import AreaDensity, state_prior
-from .option_table import log_baseline
+from ..forward_model.choice_rules import draw_options
+from .density import AreaDensity, option_log_probability, state_prior
 from .parameters import constrain
 
 Array = NDArray[np.float64]
@@ -72,16 +71,11 @@ def posterior_predictive_answers(
     rng = np.random.default_rng(seed)
     group = rows.group[rows.row_of_agent]
     option = np.empty((len(theta), n_answers), dtype=np.int16 if density.n_options < 2**15 else np.int32)
-    goal = np.where(states.goal < states.n_goals, states.goal, -1)
     positions = [np.flatnonzero(item == j) for j in range(len(area.items))]
     for d in range(len(theta)):
         values = constrain(density.parameters, theta[d : d + 1], density.n_options)
-        baseline = np.exp(log_baseline(np, density.table, values.baseline_logits))[0]
-        if area.rule == "luce":
-            args = (area.serves, area.item_of_option, baseline, states.weight)
-            p = luce_probability(*args, area.kappa, goal=goal)
-        else:
-            p = follow_probability(area.serves, area.item_of_option, baseline, states.weight, goal=goal)
+        p = np.exp(option_log_probability(density, values))[0]
+        p[:, density.table.ignored] = 0
         upto = np.cumsum(np.exp(state_prior(density, values))[0], axis=1)
         upto = upto / upto[:, -1:] + np.arange(len(upto))[:, None]  # all groups in one increasing sequence
         drawn = np.searchsorted(upto.ravel(), group + rng.random(len(group)), side="right")

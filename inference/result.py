@@ -151,7 +151,9 @@ def _posterior(fits: Sequence[AreaFit], chains: int, draws: int) -> xr.Dataset:
         values = constrain(layout, fit.flat, density.n_options)
         found: dict[str, Array] = {"goal_share": values.share}
         if layout.option_sizes:
-            found["baseline"] = np.exp(log_baseline(np, density.table, values.baseline_logits))
+            found["baseline"] = np.exp(log_baseline(np, density.table, values.baseline_logits))[:, layout.free_options]
+        if layout.n_scales:
+            found["importance_scale"] = values.scale
         if values.mean is not None and values.concentration is not None:
             found |= {"weight_mean": values.mean[:, None], "weight_concentration": values.concentration[:, None]}
         if layout.n_deviating:

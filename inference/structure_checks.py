@@ -45,7 +45,7 @@ def structure_checks(density: AreaDensity, structures: Sequence[Structure], null
     area = density.area
     own = next(s for s in structures if (s.rule, s.no_goal) == (area.rule, area.no_goal))
     # With one answer per agent nothing tells the structures apart; that is a caution of its own.
-    checks = [_depends(density, own, structures)] if density.states.weighted else []
+    checks = [_depends(density, own, structures)] if not density.face_value else []
     if null is not None and area.conflict.any():  # without any conflict the scores are 0 whatever the goals
         checks.append(_null(density, own, null))
     if area.no_goal:

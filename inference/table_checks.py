@@ -136,7 +136,7 @@ def item_pair_check(density: AreaDensity, theta: Array, *, tables: Tables | None
     """
     seen = tables or observed_tables(density)
     n_items, k = len(density.area.items), seen.item
-    if not density.states.weighted:
+    if density.face_value:
         return ()
     in_item = (k[:, None] == np.arange(n_items)).astype(float)
 

@@ -17,11 +17,12 @@ _UNEQUAL = {"a|b": 1.0, "a|c": 0.2, "b|c": 0.5}
 
 @dataclass(frozen=True)
 class Family:
-    """One family: its name, what it is in words, and the design it is calibrated on."""
+    """One family: its name, what it is in words, the design it is calibrated on, and how many data sets at least."""
 
     name: str
     words: str
     design: Design
+    sets: int = 500
 
 
 def area(items: int = 4, *, conflict: Any = 1.0, **structure: Any) -> dict[str, Any]:
@@ -29,6 +30,30 @@ def area(items: int = 4, *, conflict: Any = 1.0, **structure: Any) -> dict[str, 
     goals = ["a", "b", "c"]
     asked = {f"item{j}": {"serves": {f"{o}": goals[(o + j) % 3] for o in range(3)}} for j in range(items)}
     return {"goals": goals, "conflict": conflict, "items": asked, **structure}
+
+
+def scale_area(levels: int = 5) -> dict[str, Any]:
+    """Return an area of 3 goals and 4 ordered scales: two goals at the ends, the third in the middle."""
+    places = {0: "a", levels // 2: "b", levels - 1: "c"}
+    serves = {f"{level}": places.get(level, []) for level in range(levels)}
+    turned = {f"{level}": places.get(levels - 1 - level, []) for level in range(levels)}
+    items = {f"item{j}": {"kind": "ordinal", "serves": turned if j % 2 else serves} for j in range(4)}
+    return {"goals": ["a", "b", "c"], "conflict": 1.0, "items": items}
+
+
+def comparison_area() -> dict[str, Any]:
+    """Return an area of 3 goals and 6 comparisons of 4 objects, with ties; three objects serve a goal each."""
+    serves: dict[str, Any] = {"one": "a", "two": "b", "three": "c", "four": []}
+    pairs = [(x, y) for k, x in enumerate(serves) for y in list(serves)[k + 1 :]]
+    items = {
+        f"{x}_{y}": {
+            "kind": "pairwise",
+            "objects": [x, y],
+            "serves": {"first": serves[x], "second": serves[y], "tie": []},
+        }
+        for x, y in pairs
+    }
+    return {"goals": ["a", "b", "c"], "conflict": 1.0, "items": items}
 
 
 def study(**areas: dict[str, Any]) -> datasets.Study:
@@ -40,9 +65,15 @@ def study(**areas: dict[str, Any]) -> datasets.Study:
     return datasets.Study.from_dict({"title": "calibration", "areas": named})
 
 
-def _family(name: str, words: str, **areas: Any) -> Family:
+def with_importance(part: dict[str, Any], levels: int = 4) -> dict[str, Any]:
+    """Return an area that also asks how important it is."""
+    stated = {"kind": "importance", "serves": {f"{level}": [] for level in range(levels)}}
+    return {**part, "items": {**part["items"], "stated": stated}}
+
+
+def _family(name: str, words: str, sets: int = 500, **areas: Any) -> Family:
     options = {key: areas.pop(key) for key in ("groups", "missing") if key in areas}
-    return Family(name, words, Design(study(**areas), AGENTS, **options))
+    return Family(name, words, Design(study(**areas), AGENTS, **options), sets)
 
 
 _GROUPS = tuple(GROUPS.items())
@@ -63,6 +94,15 @@ FAMILIES: dict[str, Family] = {
             "`follow` and `luce`, unequal conflicts, area weights 1 and 2: overall scores",
             first=area(conflict=_UNEQUAL),
             second=area(rule="luce", conflict=_UNEQUAL, area_weight=2.0),
+        ),
+        _family("ordinal", "ordered scales of 5 levels", 200, area=scale_area()),
+        _family("pairwise", "comparisons of 4 objects, with ties", 200, area=comparison_area()),
+        _family(
+            "importance",
+            "`follow` with stated importance, and an area of one item with stated importance",
+            200,
+            several=with_importance(area()),
+            single=with_importance(area(1, conflict=_UNEQUAL)),
         ),
         _family("follow_groups", "`follow`, 3 groups", area=area(), groups=_GROUPS),
         _family("luce_groups", "`luce`, 3 groups, 20 % missing", area=area(rule="luce"), groups=_GROUPS, missing=0.2),

@@ -68,6 +68,12 @@ def page() -> str:
     if there:
         versions = ", ".join(f"{name} {number}" for name, number in there[0]["versions"].items())
         parts.append(f"## Origin\n\nSource {there[0]['source'][:12]}; {versions}; seed {there[0]['seed']}.\n")
+        carried = {result["run_with"][:12]: result["carried"] for result in there if "run_with" in result}
+        for source, sets in carried.items():
+            parts.append(
+                f"Run with source {source} and carried over: {sets} data sets of each family, run again with this "
+                "source, gave the same ranks.\n"
+            )
     return "\n".join(parts)
 
 

@@ -2,6 +2,7 @@
 
     uv run python -P benchmarks/calibration/planted.py             # all; writes planted.json and README.md
     uv run python -P benchmarks/calibration/planted.py --sets 20   # a quick look; nothing is written
+    uv run python -P benchmarks/calibration/planted.py --carry     # the source changed, the numbers did not
 
 Each fault changes one step (what is read, the density, the draws, the score) and leaves the rest of the path of
 `calibrate` as it is. Two runs without a fault must pass.
@@ -10,6 +11,7 @@ Each fault changes one step (what is read, the density, the draws, the score) an
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 from collections.abc import Callable
@@ -28,6 +30,7 @@ from dissensus.inference.calibration_design import Design, quantities
 from dissensus.inference.calibration_folder import compact_json
 from dissensus.inference.calibration_gate import MOST_ERROR, Verdict, gate
 from dissensus.inference.calibration_ranks import AreaDraws, draw_area, identity_error, rank_set, simulate_set
+from dissensus.inference.calibration_source import source_hash
 from dissensus.inference.checks import sampling_checks, worst
 from dissensus.inference.density import AreaDensity
 from dissensus.inference.model import area_densities
@@ -37,6 +40,8 @@ sys.path.insert(0, str(Path(__file__).parent))  # python -P leaves the folder of
 from families import area, study
 from page import write_page
 
+CARRIED = 10
+"""Data sets of each fault that --carry runs again."""
 HERE = Path(__file__).parent
 RESULTS = HERE / "planted.json"
 SEED = 7
@@ -203,7 +208,12 @@ def main() -> int:
     parser.add_argument("--sets", type=int, help="data sets of every fault, for a quick look; nothing is written")
     parser.add_argument("--fault", nargs="+", choices=list(FAULTS), default=list(FAULTS), help="some faults only")
     parser.add_argument("--cores", type=int, default=os.cpu_count())
+    parser.add_argument("--carry", action="store_true", help="take results over to a source that gives the same ranks")
     options = parser.parse_args()
+    if options.carry:
+        wrong = carry()
+        print("\n".join(wrong) or "The stored faults are those of this source too.")
+        return int(bool(wrong))
     results: dict[str, list[dict[str, Any]]] = {name: [] for name in options.fault}
     with ProcessPoolExecutor(options.cores, get_context("spawn")) as pool:
         for names in batches(options.fault):
@@ -225,6 +235,25 @@ def main() -> int:
         RESULTS.write_text(compact_json({**kept, "faults": faults, "ranks": ranks}), encoding="utf-8")
         write_page()
     return int(any(bool(fault["found_by"]) == name.startswith("none") for name, fault in faults.items()))
+
+
+def carry() -> list[str]:
+    """Take the stored faults over to this source if a part of them gives the same ranks; return why not."""
+    stored = json.loads(RESULTS.read_text(encoding="utf-8"))
+    wrong = []
+    for names in batches(list(FAULTS)):
+        for number in range(CARRIED):
+            for name, found in planted_ranks(names, number).items():
+                asked = [quantity.name for quantity in quantities(FAULTS[name].design)]
+                was = [stored["ranks"][f"{name}, {quantity}"][number] for quantity in asked]
+                if was != list(found["ranks"]):
+                    wrong.append(f"{name}, data set {number}: other ranks")
+    if not wrong:
+        before = stored.get("run_with", stored["source"])
+        kept = {**stored, "source": source_hash(), "run_with": before, "carried": CARRIED}
+        RESULTS.write_text(compact_json(kept), encoding="utf-8")
+        write_page()
+    return wrong
 
 
 def _record(name: str, results: list[dict[str, Any]]) -> dict[str, Any]:

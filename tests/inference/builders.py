@@ -38,6 +38,15 @@ def make_area(*items: str, name: str = "a", repeated: bool = False, **settings: 
     return {"name": name, "settings": {"goals": letters, "conflict": 1.0, "items": entries, **settings}}
 
 
+def of_kind(area: Mapping[str, Any], *kinds: str) -> dict[str, Any]:
+    """Return an area with its items of other kinds, ``"pairwise A B"`` with the objects that are compared."""
+    items = dict(area["settings"]["items"])
+    for name, kind in zip(items, kinds, strict=True):
+        words = kind.split()
+        items[name] = items[name] | {"kind": words[0], "objects": words[1:]}
+    return {**area, "settings": {**area["settings"], "items": items}}
+
+
 def make_choices(
     study: Study,
     answers: Mapping[str, ArrayLike],
@@ -110,6 +119,9 @@ _THREE = ("x y z", "y x z -", "z x y", "x y z")
 _ODD = ("x y xy -", "xz y z", "- - -", "x y", "xyz - y")
 
 
+_ASKED = ("importance", "choice", "importance")
+
+
 def _grouped(groups: list[int]) -> dict[str, Any]:
     return {"groups": ("left", "right", "other")[: max(groups) + 1], "group_of_agent": groups}
 
@@ -153,6 +165,59 @@ CASES: dict[str, Callable[[], Choices]] = {
     "one goal": lambda: random_choices(make_study(make_area("x -", "- x -", "x - -")), 8, seed=19),
     "four goals": lambda: random_choices(make_study(make_area("x y z v", "v x yz -", "x v")), 8, seed=20, missing=0.2),
     "silent in the area": _silent_in_the_area,
+    "ordered scales": lambda: random_choices(
+        make_study(of_kind(make_area("x - - y", "y y - x", "- x y z -", "- -"), *["ordinal"] * 4)), 8, seed=23
+    ),
+    "ordered scales, groups, no goal": lambda: random_choices(
+        make_study(of_kind(make_area("x - y", "y - - - x", no_goal=True, kappa=2.0), *["ordinal"] * 2)),
+        8,
+        seed=24,
+        missing=0.2,
+        **_grouped([0, 1, -1, 0, 1, -1, 1, 0]),
+    ),
+    "comparisons": lambda: random_choices(
+        make_study(
+            of_kind(
+                make_area("x y -", "y z", "z x -", "y xz"), *(f"pairwise {p}" for p in ("A B", "B C", "C A", "B D"))
+            )
+        ),
+        8,
+        seed=25,
+        missing=0.1,
+    ),
+    "comparisons, repeated, uniform": lambda: random_choices(
+        make_study(
+            of_kind(make_area("x y -", "y - -", repeated=True, baseline="uniform"), "pairwise A B", "pairwise B C")
+        ),
+        8,
+        seed=26,
+    ),
+    "stated importance": lambda: random_choices(
+        make_study(of_kind(make_area("x y z", "y x -", "- - - -"), "choice", "choice", "importance")), 8, seed=27
+    ),
+    "one answer, stated importance": lambda: random_choices(
+        make_study(of_kind(make_area("x y -", "- - -"), "choice", "importance")), 8, seed=28, **_grouped([0, 1] * 4)
+    ),
+    "one answer, stated importance, no goal, luce": lambda: random_choices(
+        make_study(of_kind(make_area("- -", "x y -", "- - -", rule="luce", no_goal=True), *_ASKED)), 8, seed=29
+    ),
+    "every kind": lambda: random_choices(
+        make_study(
+            of_kind(
+                make_area("x - y z", "x y xy -", "x z -", "- - -", "x - -"),
+                "ordinal",
+                "choice",
+                "pairwise",
+                "importance",
+                "ordinal",
+            ),
+            make_area("x y", "y x", name="b"),
+        ),
+        8,
+        seed=30,
+        missing=0.2,
+        **_grouped([0, 1, 2, 0, 1, 2, 2, 0]),
+    ),
     "other priors": lambda: random_choices(
         make_study(
             make_area(*_THREE, no_goal=True),
@@ -162,6 +227,7 @@ CASES: dict[str, Callable[[], Choices]] = {
                 "weight_concentration": [2.0, 0.5],
                 "baseline_sd": 0.5,
                 "group_sd": 1.3,
+                "importance_scale": [2.0, 1.0],
             },
         ),
         8,

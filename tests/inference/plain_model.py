@@ -22,13 +22,26 @@ class Point(NamedTuple):
     mean: float | None
     concentration: float | None
     mean_dev: Any  # (group,)
-    baseline: list[Any]  # logits of each item, sum to zero
+    baseline: list[Any]  # logits of each item; those of single items sum to zero
+    free: Any  # coordinates behind the baselines, independent normals
+    scale: Any  # of each item of stated importance
     log_jacobian: float
 
 
 def answers_at_most_once(area: AreaChoices) -> bool:
-    """Return whether the area says nothing on weights and baselines."""
-    return bool(area.counts.sum(axis=1).max() <= 1)
+    """Return whether answers are taken at face value: those that serve goals say nothing on weights and baselines."""
+    asked = [o for j, options in enumerate(options_by_item(area)) for o in options if kind_of(area, j) != "importance"]
+    return bool(area.counts[:, asked].sum(axis=1).max() <= 1)
+
+
+def states_weights(area: AreaChoices) -> bool:
+    """Return whether the area says how important it is to agents."""
+    return any(kind_of(area, j) == "importance" for j in range(len(area.items)))
+
+
+def kind_of(area: AreaChoices, item: int) -> str:
+    """Return the kind of an item."""
+    return area.kinds[item] if area.kinds else "choice"
 
 
 def n_shares(area: AreaChoices) -> int:
@@ -71,15 +84,39 @@ def to_point(choices: Choices, area: AreaChoices, theta: Any) -> Point:
     share_dev = np.array([sum_to_zero(take(k - 1)) for _ in groups]).reshape(len(groups), k)
     mean = concentration = None
     mean_dev = np.zeros(len(groups))
-    if not once:
+    if not once or states_weights(area):
         x, log_kappa = take(1)[0], take(1)[0]
         mean, concentration = 1 / (1 + np.exp(-x)), np.exp(log_kappa)
         log_jacobian += np.log(mean) + np.log1p(-mean) + log_kappa
         mean_dev = take(len(groups))
-    free = area.baseline == "free" and not once
-    baseline = [sum_to_zero(take(len(o) - 1)) if free else np.zeros(len(o)) for o in options_by_item(area)]
+    baseline, free = _baselines(area, take, uniform=area.baseline != "free" or once)
+    scale = np.exp(take(sum(kind_of(area, j) == "importance" for j in range(len(area.items)))))
     assert not left
-    return Point(share, share_dev, mean, concentration, mean_dev, baseline, float(log_jacobian))
+    return Point(share, share_dev, mean, concentration, mean_dev, baseline, free, scale, float(log_jacobian))
+
+
+def _baselines(area: AreaChoices, take: Any, *, uniform: bool) -> tuple[list[Any], Any]:
+    """Return the baseline logits of each item, and the coordinates they came from."""
+    baseline, free = [], []
+    for item, options in enumerate(options_by_item(area)):
+        kind = kind_of(area, item)
+        if kind == "pairwise" or (uniform and kind != "importance"):
+            baseline.append(np.zeros(len(options)))
+            continue
+        free.append(take(len(options) - 1))
+        baseline.append(sum_to_zero(free[-1]))
+    pairs = {j: area.objects[j] for j in range(len(area.items)) if kind_of(area, j) == "pairwise"}
+    if pairs and not uniform:
+        names = list(dict.fromkeys(name for pair in pairs.values() for name in pair))
+        free.append(take(len(names) - 1))
+        strength = dict(zip(names, sum_to_zero(free[-1]), strict=True))
+        ties = any(len(baseline[j]) == 3 for j in pairs)
+        if ties:
+            free.append(take(1))
+        for j, (first, second) in pairs.items():
+            both = [strength[first], strength[second]]
+            baseline[j] = np.array([*both, sum(both) / 2 + free[-1][0]] if len(baseline[j]) == 3 else both)
+    return baseline, np.concatenate([*free, np.zeros(0)])
 
 
 def log_prior(choices: Choices, area: AreaChoices, priors: Priors, theta: Any) -> float:
@@ -95,8 +132,9 @@ def log_prior(choices: Choices, area: AreaChoices, priors: Priors, theta: Any) -
         total += stats.beta.logpdf(point.mean, *priors.weight_mean)
         total += stats.gamma.logpdf(point.concentration, shape, scale=1 / rate)
         total += stats.norm.logpdf(point.mean_dev).sum()
-    if area.baseline == "free" and not answers_at_most_once(area):
-        total += sum(_log_zero_sum_normal(logits, priors.baseline_sd) for logits in point.baseline)
+    total += stats.norm.logpdf(point.free, scale=priors.baseline_sd).sum()
+    median, spread = priors.importance_scale
+    total += stats.norm.logpdf(np.log(point.scale), np.log(median), spread).sum()
     return float(total)
 
 
@@ -112,13 +150,43 @@ def choice_probability(
     options = options_by_item(area)[item]
     baseline = np.exp(logits) / np.exp(logits).sum()
     position = options.index(option)
+    kind = kind_of(area, item)
+    if kind == "ordinal":
+        return _level(baseline, position, area.kappa * weight * _pull(area, options, goal))
     serving = [goal is not None and bool(area.serves[goal, o]) for o in options]
-    if area.rule == "luce":
-        utility = np.log(baseline) + area.kappa * weight * np.array(serving, dtype=float)
+    if area.rule == "luce" or kind == "pairwise":
+        affinity = np.array(serving, dtype=float)
+        if kind == "pairwise" and len(options) == 3:
+            affinity[2] = (affinity[0] + affinity[1]) / 2
+        utility = np.log(baseline) + area.kappa * weight * affinity
         return float(np.exp(utility[position]) / np.exp(utility).sum())
     if not any(serving):
         return float(baseline[position])
     return weight * serving[position] / sum(serving) + (1 - weight) * float(baseline[position])
+
+
+def _pull(area: AreaChoices, options: list[int], goal: int | None) -> Any:
+    """Return which way each cut between two levels is pushed: up below the goal's levels, down above them."""
+    pushes = np.zeros(len(options) - 1)
+    served = [k for k, o in enumerate(options) if goal is not None and area.serves[goal, o]]
+    for cut in range(len(pushes)):  # the cut lies between the levels cut and cut + 1
+        if served and cut < min(served):
+            pushes[cut] = -1
+        if served and cut >= max(served):
+            pushes[cut] = 1
+    return pushes
+
+
+def _level(baseline: Any, position: int, shift: Any) -> float:
+    """Return the probability of a level when the logits of "at most" are moved by a shift for each cut."""
+    cuts = [-np.inf]
+    for cut in range(len(baseline) - 1):
+        odds = baseline[: cut + 1].sum() / baseline[cut + 1 :].sum()
+        cuts.append(np.log(odds) + np.broadcast_to(shift, len(baseline) - 1)[cut])
+    low, high = [*cuts, np.inf][position : position + 2]
+    if low > 0:  # the difference of two small numbers, not of two near 1
+        low, high = -high, -low
+    return float(1 / (1 + np.exp(-high)) - 1 / (1 + np.exp(-low)))
 
 
 def goal_likelihoods(choices: Choices, area: AreaChoices, priors: Priors, theta: Any, nodes: int) -> list[Any]:
@@ -126,7 +194,7 @@ def goal_likelihoods(choices: Choices, area: AreaChoices, priors: Priors, theta:
     point = to_point(choices, area, theta)
     once = answers_at_most_once(area)
     x, mass = np.polynomial.legendre.leggauss(nodes)
-    weights = np.ones(1) if once else (x + 1) / 2
+    weights = np.ones(1) if point.mean is None else (x + 1) / 2
     result = []
     for agent in range(choices.n_agents):
         counts = area.counts[area.pattern_of_agent[agent]]
@@ -148,7 +216,7 @@ def goal_likelihoods(choices: Choices, area: AreaChoices, priors: Priors, theta:
         for share in range(n_shares(area)):
             goal = share if share < len(area.goals) else None
             cells = [
-                density + _log_answers(area, counts, goal, 0.0 if goal is None else weight, point.baseline, once)
+                density + _log_answers(area, counts, goal, 0.0 if goal is None else weight, point, once)
                 for weight, density in zip(weights, log_density, strict=True)
             ]
             by_goal.append(log_share[share] + logsumexp(cells))
@@ -156,11 +224,13 @@ def goal_likelihoods(choices: Choices, area: AreaChoices, priors: Priors, theta:
     return result
 
 
-def _log_answers(
-    area: AreaChoices, counts: Any, goal: int | None, weight: float, baseline: list[Any], once: bool
-) -> float:
+def _log_answers(area: AreaChoices, counts: Any, goal: int | None, weight: float, point: Point, once: bool) -> float:
     total = 0.0
+    scales = iter(point.scale)
     for item, options in enumerate(options_by_item(area)):
+        if kind_of(area, item) == "importance":
+            total += _log_importance(counts[options], weight, point.baseline[item], next(scales))
+            continue
         for option in options:
             if counts[option] == 0:
                 continue
@@ -168,9 +238,16 @@ def _log_answers(
             serves_none, item_serves = not area.serves[:, option].any(), area.serves[:, options].any()
             if once and area.rule == "follow" and not area.no_goal and serves_none and item_serves:
                 continue
-            p = choice_probability(area, item, option, goal, weight, baseline[item])
+            followed = 1.0 if once and goal is not None else weight
+            p = choice_probability(area, item, option, goal, followed, point.baseline[item])
             total += counts[option] * (np.log(p) if p > 0 else -np.inf)
     return total
+
+
+def _log_importance(counts: Any, weight: float, logits: Any, scale: float) -> float:
+    baseline = np.exp(logits) / np.exp(logits).sum()
+    shift = -scale * (weight - 0.5)
+    return float(sum(n * np.log(_level(baseline, level, shift)) for level, n in enumerate(counts) if n))
 
 
 def log_likelihoods(choices: Choices, area: AreaChoices, priors: Priors, theta: Any, nodes: int) -> Any:

@@ -74,7 +74,9 @@ class TestAlternatives:
         density = density_of(datasets.simulate(study, 800, seed=2, truth=GOOD))
         theta = draws_of(density, draws=500)
         smaller, larger = (_with_kappa(density, factor) for factor in (2 / 3, 3 / 2))
-        assert smaller.table.served.max() == pytest.approx(density.table.served.max() * 2 / 3, rel=1e-6)
+        assert smaller.table.parts[0].served.max() == pytest.approx(
+            density.table.parts[0].served.max() * 2 / 3, rel=1e-6
+        )
         found = [_drawn(density, new, theta, np.ones(1), np.random.default_rng(1)).scores for new in (smaller, larger)]
         own = cell_scores(density, theta, np.ones(1))
         assert found[0]["misalignment"].mean() > own["misalignment"].mean() > found[1]["misalignment"].mean()

@@ -37,7 +37,8 @@ def _references(case):
     references = []
     for choices, area, density in _areas(case):
         theta = np.stack(list(points_of(density).values()))
-        nodes = 1 if plain_model.answers_at_most_once(area) else 32 if case == "follow, many answers" else 16
+        alone = plain_model.answers_at_most_once(area) and not plain_model.states_weights(area)
+        nodes = 1 if alone else 32 if case == "follow, many answers" else 16
         assert len(density.states.node) == nodes
         by_goal = [plain_model.goal_likelihoods(choices, area, choices.study.priors, t, nodes) for t in theta]
         references.append((choices, area, density, theta, np.array(by_goal)))

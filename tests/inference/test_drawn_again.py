@@ -8,6 +8,9 @@ from dissensus.forward_model.pair_sums import totals_scores
 from dissensus.inference import posterior_states
 from dissensus.inference.drawn_again import draws_of, priors_as_units, unit_states, with_units
 
+from dissensus import datasets, inference
+
+from .builders import make_area, make_study, of_kind
 from .fitted import grouped, stouffer_toby
 
 
@@ -15,7 +18,15 @@ def _totals(area, units):
     return np.concatenate([part.totals for part in unit_states(area, units)])
 
 
-@pytest.mark.parametrize("fitted", [stouffer_toby, grouped])
+def _every_kind():
+    """An ordered scale, a choice, a comparison and stated importance."""
+    area = make_area("x - y - z", "x y z", "x y -", "- - -")
+    study = make_study(of_kind(area, "ordinal", "choice", "pairwise A B", "importance"))
+    choices = datasets.simulate(study, 50, seed=3, missing=0.1)
+    return choices, inference.fit(choices, seed=4)
+
+
+@pytest.mark.parametrize("fitted", [stouffer_toby, grouped, _every_kind])
 def test_the_states_are_those_of_the_stored_scores(fitted):
     """Bit for bit: the seeds, the thinning and the order of random numbers are those of the fit."""
     choices, fit = fitted()

@@ -70,7 +70,7 @@ def test_table_equals_the_choice_rule_option_by_option(rule):
     p = np.exp(log_option_probability(np, table, logits))
 
     class Plain:
-        items, options, kappa = area.items, area.options, area.kappa
+        items, options, kappa, kinds = area.items, area.options, area.kappa, ()
         serves, item_of_option = area.serves_matrix, item
 
     Plain.rule = rule
@@ -144,7 +144,7 @@ def test_gradient_by_the_baseline(rule, no_goal):
     rng = np.random.default_rng(7)
     logits = rng.normal(size=(2, len(item)))
     slope = rng.normal(size=(2, states.n_states, len(item)))
-    gradient = pull_back(table, logits, log_option_probability(np, table, logits), slope)
+    gradient, _ = pull_back(table, logits, log_option_probability(np, table, logits), slope)
 
     def value(at):
         return (slope * log_option_probability(np, table, at)).sum(axis=(1, 2))
