@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from ..forward_model.problem_area import conflict_matrix
+from .uncertain_conflict import mean_conflict
 
 MAX_LABEL = 1_000
 """Characters in one label; ``label`` in ``[table.limits]`` raises it."""
@@ -39,7 +39,11 @@ Size = Annotated[int, Field(gt=0)]
 Positive = Annotated[float, Field(gt=0)]
 Pair = Annotated[tuple[Positive, Positive], Field(strict=False)]
 Kind = Literal["choice", "ordinal", "pairwise", "importance"]
-Conflict = float | dict[str, float] | tuple[tuple[float, ...], ...]
+Entry = float | tuple[float, float] | str
+"""A number from 0 to 1, a range, or ``"beta(a, b)"``."""
+View = Entry | dict[str, Entry] | tuple[tuple[Entry, ...], ...]
+"""One entry for all pairs, the pairs, or the matrix."""
+Conflict = View | dict[str, tuple[View, ...]]
 
 
 class _Part(BaseModel):
@@ -164,7 +168,8 @@ class Area(_Part):
     goals
         Names of its K goals.
     conflict
-        As written: one number for all pairs, ``{"a|b": number}``, or the full matrix in the order of ``goals``.
+        As written: one number for all pairs, ``{"a|b": number}``, or the full matrix in the order of ``goals``. For a
+        number may stand a range ``[0.2, 0.6]`` or ``"beta(2, 5)"``, and for the whole ``{"experts": [...]}``.
     rule, kappa, baseline, no_goal
         The model of the answers, see :func:`dissensus.inference.build_model`.
     area_weight
@@ -185,8 +190,8 @@ class Area(_Part):
 
     @property
     def conflict_matrix(self) -> NDArray[np.float64]:
-        """Conflict between goals, (goal, goal), symmetric in [0, 1] with zero diagonal."""
-        return conflict_matrix(self.goals, self.conflict, area=self.name)
+        """Conflict between goals, (goal, goal), symmetric in [0, 1] with zero diagonal; its mean where uncertain."""
+        return mean_conflict(self.goals, self.conflict, area=self.name)
 
     @property
     def kinds(self) -> tuple[str, ...]:

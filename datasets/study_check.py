@@ -12,8 +12,9 @@ import numpy as np
 from ..errors import LISTED, InputError, brief, shown
 from ..forward_model.problem_area import conflict_matrix
 from .item_check import check_kind, check_objects, importance_item
-from .study import Area, Conflict, Item, Priors, Study, Table
+from .study import Area, Conflict, Entry, Item, Priors, Study, Table, View
 from .study_size import refuse_large
+from .uncertain_conflict import LARGEST, coded, entry_fault, is_entry, is_range, mapped, mean_of, parsed_entry, views
 from .validation import StudyFaults, hint, kind_of, listed, parse_part
 
 _MOST_BARS = 50
@@ -178,22 +179,35 @@ def _check_goals(area: str, goals: tuple[str, ...], faults: StudyFaults) -> None
 
 def _conflict_value(conflict: Any) -> Conflict:
     """Return a checked conflict as it is stored; a table within the table as pairs."""
-    if isinstance(conflict, dict):
-        pairs: dict[str, float] = {}
-        for goal, value in conflict.items():
+    every = views(conflict)
+    if every != [conflict]:
+        return {"experts": tuple(_view_value(view) for view in every)}
+    return 1.0 if conflict is None else _view_value(conflict)
+
+
+def _view_value(view: Any) -> View:
+    if isinstance(view, dict):
+        pairs: dict[str, Entry] = {}
+        for goal, value in view.items():
             pairs |= (
-                {f"{goal}|{other}": float(v) for other, v in value.items()}
+                {f"{goal}|{other}": _entry_value(v) for other, v in value.items()}
                 if isinstance(value, dict)
-                else {goal: float(value)}
+                else {goal: _entry_value(value)}
             )
         return pairs
-    if isinstance(conflict, list):
-        return tuple(tuple(float(value) for value in row) for row in conflict)
-    return 1.0 if conflict is None else float(conflict)
+    if isinstance(view, list) and not is_range(view):
+        return tuple(tuple(_entry_value(value) for value in row) for row in view)
+    return _entry_value(view)
+
+
+def _entry_value(value: Any) -> Entry:
+    if isinstance(value, str):
+        return value.strip()
+    return (float(value[0]), float(value[1])) if isinstance(value, list) else float(value)
 
 
 def _check_conflict(area: str, goals: tuple[str, ...], conflict: Any, faults: StudyFaults) -> bool:
-    """Check that the conflict is complete, in [0, 1], symmetric, and zero on the diagonal."""
+    """Check that the conflict is complete, in [0, 1], symmetric, and zero on the diagonal, for every expert."""
     header = f"[areas.{area}]"
     if conflict is None:
         if len(goals) < 2:
@@ -201,20 +215,39 @@ def _check_conflict(area: str, goals: tuple[str, ...], conflict: Any, faults: St
         remedy = "Write conflict = 1.0 when all goals exclude each other, or give the pairs."
         faults.add("missing-key", f"The conflict of area {shown(area)} is missing.", remedy, header)
         return False
-    wrong = [
-        cell for cell in _cells(conflict) if not isinstance(cell, int | float) or isinstance(cell, bool) or cell > 1e300
-    ]
-    for cell in wrong:
-        message = f"The conflict of area {shown(area)} holds {kind_of(cell)}."
-        faults.add("wrong-type", message, "Give numbers from 0 to 1.", cell, "conflict", header, value=cell)
-    unclear = [key for key in _keys(conflict) if key.count("|") > _MOST_BARS]
-    for key in unclear:
-        message = f"The conflict of area {shown(area)} has a pair with over {_MOST_BARS} bars: {shown(key)}."
+    every = views(conflict)
+    if not every:
+        message = f"The conflict of area {shown(area)} is that of no expert."
+        faults.add("conflict-experts", message, "List the conflict as each expert sees it.", "experts", header)
+    whose = [f" as expert {number} sees it" if len(every) > 1 else "" for number in range(1, len(every) + 1)]
+    return all([_check_view(area, goals, view, who, faults) for view, who in zip(every, whose, strict=True)] or [False])
+
+
+def _check_view(area: str, goals: tuple[str, ...], conflict: Any, whose: str, faults: StudyFaults) -> bool:
+    header, of = f"[areas.{area}]", f"The conflict of area {shown(area)}{whose}"
+    good = True
+    for cell in _cells(conflict):
+        fault = entry_fault(cell)
+        if fault is not None:
+            code, message, remedy = fault
+            faults.add(code, f"{of} holds {message}.", remedy, cell, "conflict", header, value=cell)
+        elif not is_entry(cell) and not (isinstance(cell, float) and not cell > LARGEST):
+            remedy = 'Give numbers from 0 to 1, ranges such as [0.2, 0.6], or "beta(2, 5)".'
+            faults.add("wrong-type", f"{of} holds {kind_of(cell)}.", remedy, cell, "conflict", header, value=cell)
+        else:
+            continue
+        good = False
+    for key in [key for key in _keys(conflict) if key.count("|") > _MOST_BARS]:
+        message = f"{of} has a pair with over {_MOST_BARS} bars: {shown(key)}."
         faults.add("conflict-names", message, 'Write a pair as "a|b".', "conflict", header, value=key)
-    if wrong or unclear:
-        return False
+        good = False
+    return good and _check_matrix(area, goals, conflict, whose, faults)
+
+
+def _check_matrix(area: str, goals: tuple[str, ...], conflict: Any, whose: str, faults: StudyFaults) -> bool:
+    header = f"[areas.{area}]"
     try:
-        conflict_matrix(goals, conflict, area=area)
+        conflict_matrix(goals, mapped(conflict, _mean_or_nan), area=area)
     except InputError as error:
         pairs = list(conflict) if isinstance(conflict, dict) else []
         for place, fault in enumerate(error.faults):
@@ -225,9 +258,21 @@ def _check_conflict(area: str, goals: tuple[str, ...], conflict: Any, faults: St
                 possible = [f"{goal}|{other}" for goal in goals for other in goals if goal != other]
                 remedy = f"{hint(named[0], possible, '')} {remedy}".strip()
             value = brief(named[0]) if named else None
-            faults.found.append(replace(fault, file=faults.file, line=line, value=value, remedy=remedy))
+            message = fault.message.replace(f"area {shown(area)}", f"area {shown(area)}{whose}", 1)
+            told = replace(fault, message=message, file=faults.file, line=line, value=value, remedy=remedy)
+            faults.found.append(told)
+        return False
+    try:
+        coded(goals, conflict, area=area)
+    except InputError:
+        message = f"The conflict of area {shown(area)}{whose} is written differently for the two orders of a pair."
+        faults.add("conflict-asymmetric", message, "Conflict is mutual: write both alike.", "conflict", header)
         return False
     return True
+
+
+def _mean_or_nan(entry: Any) -> float:
+    return mean_of(parsed_entry(entry)) if is_entry(entry) else float(entry)
 
 
 def _keys(conflict: Any) -> list[str]:
@@ -240,7 +285,7 @@ def _cells(conflict: Any) -> list[Any]:
         return [
             cell for value in conflict.values() for cell in (value.values() if isinstance(value, dict) else [value])
         ]
-    if isinstance(conflict, list):
+    if isinstance(conflict, list) and not is_range(conflict):
         return [cell for row in conflict for cell in (row if isinstance(row, list) else [row])]
     return [conflict]
 

@@ -9,11 +9,14 @@ if __name__ != "dissensus.inference":
 
 from .calibration import calibrate
 from .compare import compare
+from .conflict_sensitivity import conflict_sensitivity
+from .contributions import contributions
 from .conventions import conventions
 from .conventions_report import conventions_report
 from .determined import determined
 from .export import to_csv
 from .fit import fit
+from .group_matrix import further_apart, group_matrix, within_between
 from .identify import identify
 from .influence import influence
 from .log_likelihood import log_likelihood
@@ -27,16 +30,21 @@ from .replicate import posterior_predictive
 from .result_file import load, save
 from .scores import prior_scores, scores
 from .summary import check, summarize, to_json
+from .what_if import what_if
 
 __all__ = [
     "build_model",
     "calibrate",
     "check",
     "compare",
+    "conflict_sensitivity",
+    "contributions",
     "conventions",
     "conventions_report",
     "determined",
     "fit",
+    "further_apart",
+    "group_matrix",
     "identify",
     "influence",
     "load",
@@ -58,4 +66,6 @@ __all__ = [
     "summarize",
     "to_csv",
     "to_json",
+    "what_if",
+    "within_between",
 ]

@@ -31,7 +31,7 @@ NOTICEABLE = 0.5
 _PROB = 0.9
 
 
-def conflict_check(density: AreaDensity, theta: Array) -> Check | None:
+def conflict_check(density: AreaDensity, theta: Array, *, uncertain: NDArray[np.bool_] | None = None) -> Check | None:
     """Return how far graded conflict entries carry the scores; None without any.
 
     Parameters
@@ -40,9 +40,13 @@ def conflict_check(density: AreaDensity, theta: Array) -> Check | None:
         Density of the area.
     theta
         Equally weighted posterior draws, (draw, coordinate).
+    uncertain
+        Entries that the study gives as uncertain, (goal, goal). The intervals allow for them, so they are left out.
     """
     area = density.area
     graded = (area.conflict > 0) & (area.conflict < 1)
+    if uncertain is not None:
+        graded &= ~uncertain
     if not graded.any():
         return None
     names = SCORES if density.states.weighted else SCORES[:1]
@@ -53,8 +57,9 @@ def conflict_check(density: AreaDensity, theta: Array) -> Check | None:
     shift = {s: float(np.mean(getattr(moved, s))) for s in names}
     score = max(names, key=lambda s: shift[s] / max(half[s], 1e-12))
     value = shift[score] / max(half[score], 1e-12)
+    which = "conflict entries" if uncertain is None or not uncertain.any() else "certain conflict entries"
     text = (
-        f"Were the conflict entries between 0 and 1 all {OFF} higher or lower, {score.replace('_', ' ')} would be"
+        f"Were the {which} between 0 and 1 all {OFF} higher or lower, {score.replace('_', ' ')} would be"
         f" {shift[score]:.2f} higher or lower; its interval, ± {half[score]:.2f}, does not allow for such errors."
     )
     return Check(

@@ -87,7 +87,8 @@ def conventions(fit: xr.DataTree, *, seed: int = 1, allow_unreliable: bool = Fal
         ``score``; ``mean``, ``lower``, ``upper`` (90 % interval); ``shift`` of the mean from that as fitted; ``how``
         the numbers came about, with Pareto ``khat`` of reweighting or a new fit; ``state`` of the score in this fit.
         Numbers are null where there is none, where the fit holds it back, and where an area could not be fitted again.
-        Area means other than the arithmetic are no headline scores, whatever the row says. The attribute ``reading``
+        Area means other than the arithmetic are no headline scores, whatever the row says. A conflict that is uncertain
+        stands at its mean. The attribute ``reading``
         holds sentences on how far each score moves, and on prior sensitivity.
 
     Raises

@@ -27,11 +27,13 @@ def unknown_where(broken: NDArray[np.bool_], scores: AreaScores) -> AreaScores:
     """Return scores with NaN at the draws that were filled in, (draw,)."""
     if not broken.any():
         return scores
+    return replace(scores, sample=unknown(broken, scores.sample), population=unknown(broken, scores.population))
+
+
+def unknown(broken: NDArray[np.bool_], scores: TotalsScores) -> TotalsScores:
+    """Return scores of one estimand with NaN at the draws that were filled in, (draw,)."""
 
     def marked(pairs: PairScores) -> PairScores:
         return PairScores(*(np.where(broken.reshape(-1, *[1] * (x.ndim - 1)), np.nan, x) for x in pairs))
 
-    sample, population = (
-        TotalsScores(marked(part.overall), marked(part.groups)) for part in (scores.sample, scores.population)
-    )
-    return replace(scores, sample=sample, population=population)
+    return TotalsScores(marked(scores.overall), marked(scores.groups)) if broken.any() else scores

@@ -28,12 +28,13 @@ from .memory import estimate_memory, require_memory
 from .misfit import misfit_checks
 from .model import area_densities, resolve_priors
 from .nuts import Memory, SegmentStore
-from .observed import ObservedConflict, observed_conflict
+from .observed import ObservedConflict
 from .parallel import parallel_map, single_threaded_algebra
 from .predictive_checks import predictive_checks
 from .pulse import Pulse
 from .result import LOG_LIKELIHOOD_NUMBERS, FitParts, build_tree
 from .structure_checks import structure_checks
+from .uncertain_scores import conflict_draws, observed_with_conflict, uncertain_of, with_conflict
 from .verdict import seal
 
 Array = NDArray[np.float64]
@@ -189,7 +190,16 @@ def _fit_parts(
     phi = _population_shares(choices, densities[0], shares)
     say("fitting areas")
     jobs = [
-        _Job(density, stream.spawn(4 + len(STRUCTURES)), method, draws, phi, say, store)
+        _Job(
+            density,
+            stream.spawn(4 + len(STRUCTURES)),
+            method,
+            draws,
+            phi,
+            say,
+            store,
+            uncertain_of(choices.study, density.area.name),
+        )
         for density, stream in zip(densities, streams[:-1], strict=True)
     ]
     fits = parallel_map(_run_fit, jobs)
@@ -197,16 +207,18 @@ def _fit_parts(
     thetas = [thin(filled(area.theta, area.modes[0].theta), SCORE_DRAWS) for area in fits]
     scored = parallel_map(_run_scores, list(zip(jobs, fits, thetas, strict=True)))
     say("fitting structural alternatives")
-    structures = _structures(jobs, fits, scored)
+    structures = _structures(jobs, fits, scored)  # under the mean conflict, as all checks are
     say("checking")
     checks = parallel_map(_run_checks, list(zip(jobs, fits, scored, thetas, structures, strict=True)))
+    n_scored = thetas[0].shape[0] * thetas[0].shape[1]
+    conflicts = conflict_draws(choices.study, draws=n_scored, seed=seed)
     return FitParts(
         choices=choices,
         priors=settings,
         seed=seed,
         fits=fits,
-        scores=scored,
-        observed=_observed(choices, thetas[0].shape[0] * thetas[0].shape[1], np.random.default_rng(streams[-1])),
+        scores=[_under(*area) for area in zip(conflicts, jobs, fits, thetas, scored, strict=True)],
+        observed=_observed(choices, conflicts, n_scored, np.random.default_rng(streams[-1])),
         structures=structures,
         checks=[*_data_checks(choices), *(check for area in checks for check in area)],
         group_shares=phi,
@@ -214,12 +226,20 @@ def _fit_parts(
     )
 
 
-def _observed(choices: Choices, replicates: int, rng: np.random.Generator) -> tuple[ObservedConflict, ObservedConflict]:
+def _under(conflict: Array | None, job: _Job, fitted: AreaFit, theta: Array, scores: AreaScores) -> AreaScores:
+    """Return the scores that leave the fit: with the conflict of each draw, where it is uncertain."""
+    drawn = with_conflict(scores, fitted.density, theta.reshape(-1, fitted.density.size), conflict, job.shares)
+    return unknown_where(~np.isfinite(thin(fitted.theta, SCORE_DRAWS)).all(axis=-1).ravel(), drawn)
+
+
+def _observed(
+    choices: Choices, conflicts: tuple[Array | None, ...], replicates: int, rng: np.random.Generator
+) -> tuple[ObservedConflict, ObservedConflict]:
     """Return observed conflict in the sample and in the population; the same thing without survey weights."""
-    sample = observed_conflict(choices, replicates=replicates, seed=rng)
+    sample = observed_with_conflict(choices, conflicts, replicates=replicates, rng=rng)
     if choices.survey_weight is None:
         return sample, sample
-    return sample, observed_conflict(choices, replicates=replicates, seed=rng, weighted=True)
+    return sample, observed_with_conflict(choices, conflicts, replicates=replicates, rng=rng, weighted=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -231,6 +251,7 @@ class _Job:
     shares: Array
     say: Pulse
     store: SegmentStore
+    uncertain: NDArray[np.bool_]
 
 
 def thin(theta: Array, draws: int) -> Array:
@@ -303,7 +324,7 @@ def _run_checks(
         *prior_checks(fitted, scores, flat, rng, shares=job.shares),
         *identification_checks(fitted.density),
         *predictive_checks(fitted.density, flat),
-        *misfit_checks(fitted.density, flat, rng),
+        *misfit_checks(fitted.density, flat, rng, uncertain=job.uncertain),
     ]
 
 

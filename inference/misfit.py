@@ -36,7 +36,9 @@ FEWEST_DRAWS = 40
 _NUMBERS = 600_000  # sets of answers × draws
 
 
-def misfit_checks(density: AreaDensity, theta: Array, rng: np.random.Generator) -> list[Check]:
+def misfit_checks(
+    density: AreaDensity, theta: Array, rng: np.random.Generator, *, uncertain: NDArray[np.bool_] | None = None
+) -> list[Check]:
     """Return the checks of one area for kinds of misfit that may leave an interval silently wrong.
 
     Parameters
@@ -47,11 +49,13 @@ def misfit_checks(density: AreaDensity, theta: Array, rng: np.random.Generator) 
         Equally weighted posterior draws, (draw, coordinate).
     rng
         Source of simulated answers, where sets of answers are too many to enumerate.
+    uncertain
+        Conflict entries that the study says are uncertain, (goal, goal): the scores allow for them.
     """
     if not np.isfinite(theta).all():
         text = "Misfit could not be looked for: some draws are not finite numbers."
         return [Check("misfit", "caution", density.area.name, text)]
-    entries = conflict_check(density, theta)
+    entries = conflict_check(density, theta, uncertain=uncertain)
     checks = [] if entries is None else [entries]
     if not density.states.weighted:  # one answer per agent is taken at face value
         return checks

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..datasets.uncertain_conflict import in_words, is_uncertain
 from .density import at_face_value, uses_kappa
 
 if TYPE_CHECKING:
@@ -50,6 +51,12 @@ def notes_of(parts: FitParts) -> list[str]:
     if parts.choices.groups:
         source = "as given" if parts.shares_given else "as in the table"
         notes.append(f"Population scores hold the group shares fixed, {source}.")
+    for written in parts.choices.study.areas:
+        if is_uncertain(written.conflict):
+            ways = in_words(written.conflict)
+            notes.append(
+                f"{written.name}: The conflict is uncertain ({ways}); the intervals of the scores allow for it."
+            )
     if parts.choices.survey_weight is not None:
         notes.append("Intervals cover unequal survey weights, not clusters or strata.")
     return notes

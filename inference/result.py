@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ..datasets.choices import Choices, Finding
 from ..datasets.patterns import area_choices
 from ..datasets.study import Priors, Study
-from ..forward_model.aggregation import mean_over_areas, relative_over_areas
+from ..forward_model.aggregation import mean_over_areas
 from .alternatives import Structure
 from .area_fit import AreaFit
 from .area_scores import ESTIMANDS, AreaScores, population_scores
@@ -28,6 +28,8 @@ from .nuts import NutsDraws
 from .observed import ObservedConflict
 from .option_table import log_baseline
 from .parameters import constrain
+from .score_arrays import SCORES as _SCORES
+from .score_arrays import chained, score_arrays
 from .structure_checks import interval
 
 Array = NDArray[np.float64]
@@ -37,7 +39,6 @@ SCHEMA = 2
 LOG_LIKELIHOOD_NUMBERS = 20_000_000
 """Most draws × agents for which the log likelihood is stored; above, it is computed again when asked for."""
 _PROBED = 50
-_SCORES = ("contention", "misalignment", "relative_misalignment")
 
 
 @dataclass(frozen=True, eq=False)
@@ -281,31 +282,17 @@ def thetas_of(fit: xr.DataTree, densities: Sequence[AreaDensity]) -> tuple[Array
 
 def _scores(parts: FitParts, chains: int) -> xr.Dataset:
     """Return draws of all scores: per area and overall, for both estimands, and by groups when there are any."""
-    weighted = [fit.density.states.weighted for fit in parts.fits]
     a = np.array([fit.density.area.area_weight for fit in parts.fits])
-    data: dict[str, Any] = {}
-
-    def stack(level: str, field: str) -> Array:
-        """(estimand, draw, ..., area); NaN where an area has no weights."""
-        return np.stack(
-            [
-                np.stack([_field(s, e, level, field, w) for s, w in zip(parts.scores, weighted, strict=True)], -1)
-                for e in ESTIMANDS
-            ]
-        )
-
     n_groups = len(parts.choices.groups)
-    for level, prefix, dims in (("overall", "", ()), ("groups", "group_", ("group", "group_other"))):
-        if level == "groups" and n_groups == 0:
-            continue
-        values = {field: stack(level, field) for field in (*_SCORES, "pair_weight")}
-        if level == "groups":
-            values = {f: v[:, :, :n_groups, :n_groups] if v.shape[2] > 1 else v for f, v in values.items()}
-        overall = {field: mean_over_areas(values[field], a) for field in _SCORES[:2]}
-        overall["relative_misalignment"] = relative_over_areas(values["misalignment"], values["pair_weight"], a)
-        for field in _SCORES:
-            data[prefix + field] = _chained(np.moveaxis(values[field], -1, 2), chains, ("area", *dims))
-            data["overall_" + prefix + field] = _chained(overall[field], chains, dims)
+    data: dict[str, Any] = dict(
+        score_arrays(
+            parts.scores,
+            weights_known=[fit.density.states.weighted for fit in parts.fits],
+            area_weights=a,
+            n_groups=n_groups,
+            chains=chains,
+        )
+    )
     data |= _observed_scores(parts, a, chains)
     coords: dict[str, Any] = {
         "estimand": list(ESTIMANDS),
@@ -318,30 +305,19 @@ def _scores(parts: FitParts, chains: int) -> xr.Dataset:
     return data_set.assign_coords(draw=np.arange(data_set.sizes["draw"]))
 
 
-def _field(scores: AreaScores, estimand: str, level: str, field: str, weighted: bool) -> Array:
-    values = np.asarray(getattr(getattr(getattr(scores, estimand), level), field))
-    return values if weighted or field == "contention" else np.full_like(values, np.nan)
-
-
-def _chained(values: Array, chains: int, dims: tuple[str, ...]) -> tuple[tuple[str, ...], Array]:
-    """Turn (estimand, draw, ...) into (chain, draw, estimand, ...)."""
-    moved = np.moveaxis(values, 0, 1)
-    return ("chain", "draw", "estimand", *dims), moved.reshape(chains, -1, *moved.shape[1:])
-
-
 def _observed_scores(parts: FitParts, a: Array, chains: int) -> dict[str, Any]:
     """Return observed conflict; its draws are bootstrap replicates over agents."""
     area = np.stack([observed.replicates for observed in parts.observed])
     data: dict[str, Any] = {
-        "observed_conflict": _chained(area, chains, ("area",)),
-        "overall_observed_conflict": _chained(mean_over_areas(area, a), chains, ()),
+        "observed_conflict": chained(area, chains, ("area",)),
+        "overall_observed_conflict": chained(mean_over_areas(area, a), chains, ()),
     }
     if parts.choices.groups:
         by_group = np.stack([observed.group_replicates for observed in parts.observed])
         dims = ("area", "group", "group_other")
-        data["group_observed_conflict"] = _chained(by_group, chains, dims)
+        data["group_observed_conflict"] = chained(by_group, chains, dims)
         overall = mean_over_areas(np.moveaxis(by_group, 2, -1), a)
-        data["overall_group_observed_conflict"] = _chained(overall, chains, dims[1:])
+        data["overall_group_observed_conflict"] = chained(overall, chains, dims[1:])
     return data
 
 

@@ -1,0 +1,203 @@
+"""States of agents, and of the population, after a change of goals or weights, beside those before it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..forward_model.pair_sums import TotalsScores, totals_scores
+from .area_scores import population_totals
+from .density import AreaDensity
+from .drawn_again import AreaDraws, Units, UnitStates, unit_states
+from .parameters import constrain
+from .population_pairs import padded
+from .states import log_node_prior
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Change:
+    """What becomes of some agents in one area.
+
+    Parameters
+    ----------
+    goal
+        Position of the goal that they come to hold, the number of goals for none; None: each keeps its own.
+    share
+        Share of them that come to hold it, taken at random.
+    weight
+        The weight that they all come to have, if they hold a goal; None: each keeps its own.
+    factor
+        What their weights are multiplied by, up to 1.
+    removed
+        Whether they are left out.
+    """
+
+    goal: int | None = None
+    share: float = 1.0
+    weight: float | None = None
+    factor: float = 1.0
+    removed: bool = False
+
+    @property
+    def nothing(self) -> bool:
+        """Whether all stays as it is."""
+        return self == Change()
+
+    def weights(self, weight: Array) -> Array:
+        """Return the weights after the change."""
+        return np.minimum(1.0, self.factor * (weight if self.weight is None else np.full_like(weight, self.weight)))
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """Scores of one area, both estimands."""
+
+    sample: TotalsScores
+    population: TotalsScores
+
+
+def changed_sample(area: AreaDraws, units: Units, changes: Sequence[Change]) -> tuple[Array, Array]:
+    """Return the totals of the states of these agents before and after, both (draw, prior, 3, share).
+
+    Parameters
+    ----------
+    area
+        The draws of the area.
+    units
+        Parts of the agents.
+    changes
+        What becomes of each of them, (unit,).
+
+    Returns
+    -------
+    before, after
+        Number of agents, Σ √w and Σ w by goal, no goal last (also where the area knows no such state).
+    """
+    rng = np.random.default_rng(
+        np.random.SeedSequence(area.stream.entropy, spawn_key=(*area.stream.spawn_key, 1))  # who moves
+    )
+    n_priors, k = area.density.rows.n_priors, area.density.states.n_goals + 1
+    shape = (len(area.theta), n_priors, 3, k)
+    before, after = np.zeros(shape), np.zeros(shape)
+    for drawn in unit_states(area, units):
+        for unit, (prior, change) in enumerate(zip(units.prior, changes, strict=True)):
+            own = np.zeros((len(drawn.cells), 3, k))
+            own[..., : drawn.totals.shape[-1]] = drawn.totals[:, unit]
+            before[drawn.part, prior] += own
+            if change.removed:
+                continue
+            if change.nothing:
+                after[drawn.part, prior] += own
+            elif drawn.large[unit]:
+                after[drawn.part, prior] += _changed_totals(area.density, own, drawn, unit, change)
+            else:
+                after[drawn.part, prior] += _changed_cells(area.density, drawn.cells[:, unit], change, rng)
+    return before, after
+
+
+def _changed_cells(density: AreaDensity, cells: Array, change: Change, rng: np.random.Generator) -> Array:
+    """Return the totals of agents, (draw, 3, share), whose states were drawn one by one, (draw, state)."""
+    states, k = density.states, density.states.n_goals + 1
+    moving = _movers(cells, change, rng)
+    weight = np.where(states.goal < states.n_goals, change.weights(states.weight), 0.0)
+    by_goal = np.stack([weight**0, np.sqrt(weight), weight])[:, :, None] * (states.goal[:, None] == np.arange(k))
+    after: Array = np.einsum("ds,fsk->dfk", cells - moving, by_goal)
+    if change.goal is not None:
+        holds = change.goal < states.n_goals
+        own = change.weights(states.weight) if holds else np.zeros(states.n_states)
+        after[:, :, change.goal] += moving @ np.stack([own**0, np.sqrt(own), own]).T
+    return after
+
+
+def _movers(cells: Array, change: Change, rng: np.random.Generator) -> Array:
+    """Return how many agents in each state come to hold another goal; another share of them in each draw."""
+    if change.goal is None:
+        return np.zeros_like(cells)
+    if change.share >= 1:
+        return cells
+    number = cells.sum(axis=1) * change.share
+    whole = np.floor(number + rng.random(len(number))).astype(np.int64)  # rounded at random: right on average
+    counts = cells.astype(np.int64)
+    return np.stack([rng.multivariate_hypergeometric(c, n) for c, n in zip(counts, whole, strict=True)]).astype(float)
+
+
+def _changed_totals(density: AreaDensity, own: Array, drawn: UnitStates, unit: int, change: Change) -> Array:
+    """Return the totals of a large unit, (draw, 3, share): every goal and weight gives the same share of movers.
+
+    √w and w change by what is expected of their goal; of the noise about it the change has no part.
+    """
+    states, k = density.states, density.states.n_goals + 1
+    indicator = (states.goal[:, None] == np.arange(k)) * (states.goal[:, None] < states.n_goals)
+    expected, new = drawn.cells[:, unit], change.weights(states.weight)
+
+    def after_change(values: Array, old: Array, changed: Array) -> Array:
+        if change.weight is not None:
+            return np.asarray(own[:, 0] * (np.arange(k) < states.n_goals) * changed[0])
+        was = expected @ (indicator * old[:, None])
+        ratio: Array = expected @ (indicator * changed[:, None]) / np.where(was > 0, was, 1)
+        return values * np.where(was > 0, ratio, 1)
+
+    count = own[:, 0]
+    root = after_change(own[:, 1], np.sqrt(states.weight), np.sqrt(new))
+    weight = after_change(own[:, 2], states.weight, new)
+    stay = 1.0 if change.goal is None else 1 - change.share
+    after = stay * np.stack([count, root, weight], axis=1)
+    if change.goal is not None:
+        moving = change.share * np.stack([count.sum(axis=1), root.sum(axis=1), weight.sum(axis=1)], axis=1)
+        if change.goal >= states.n_goals:
+            moving[:, 1:] = 0
+        elif change.weight is not None:  # also for those who held no goal
+            value = float(new[0])
+            moving = moving[:, :1] * np.array([1.0, np.sqrt(value), value])
+        after[:, :, change.goal] += moving
+    return after
+
+
+def sample_scores(totals: Array, conflict: Array) -> TotalsScores:
+    """Return the scores of these agents from totals of their states, (draw, prior, 3, share)."""
+    return totals_scores(totals[:, :, 0], totals[:, :, 1], totals[:, :, 2], padded(conflict, totals.shape[-1]))
+
+
+def changed_population(area: AreaDraws, units: Units, changes: Sequence[Change], within: Array) -> tuple[Array, Array]:
+    """Return goal shares and their mass √w of each prior after the change, both (draw, prior, share).
+
+    Parameters
+    ----------
+    area, units, changes
+        As for :func:`changed_sample`.
+    within
+        Share of each unit in its prior, (unit,): its agents stand for so many like them. Those removed have none.
+    """
+    share, root = population_totals(area.density, area.theta)
+    states, k = area.density.states, area.density.states.n_goals + 1
+    mean_root = [_mean_root(area, change) for change in changes]
+    total = np.zeros((2, len(area.theta), area.density.rows.n_priors, k))
+    for unit, (h, change) in enumerate(zip(units.prior, changes, strict=True)):
+        goals, mass = np.zeros((2, len(share), k))
+        goals[:, : share.shape[2]], mass[:, : root.shape[2]] = share[:, h], root[:, h]
+        if not change.nothing:
+            mass[:, : states.n_goals] = share[:, h, : states.n_goals] * mean_root[unit][:, h, None]
+        if change.goal is not None:
+            moved = mass.sum(axis=1) if change.weight is None else mean_root[unit][:, h]
+            goals, mass = (1 - change.share) * goals, (1 - change.share) * mass
+            goals[:, change.goal] += change.share
+            if change.goal < states.n_goals:
+                mass[:, change.goal] += change.share * moved
+        total[:, :, h] += within[unit] * np.stack([goals, mass])
+    total[:, :, np.bincount(units.prior, within) == 0] = np.nan
+    return total[0], total[1]
+
+
+def _mean_root(area: AreaDraws, change: Change) -> Array:
+    """Return the mean of √w of those with a goal of each prior after the change, (draw, prior)."""
+    density = area.density
+    values, node = constrain(density.parameters, area.theta, density.n_options), density.states.node
+    if values.prior_mean is None or values.concentration is None:
+        return np.broadcast_to(np.sqrt(change.weights(np.ones(1))), values.prior_log_share.shape[:2])
+    prior = np.exp(log_node_prior(np, density.states, values.prior_mean, values.concentration[:, None]))
+    return np.asarray(prior @ np.sqrt(change.weights(node)))
