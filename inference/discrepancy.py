@@ -144,9 +144,9 @@ def _check(name: str, area: str, findings: Sequence[Finding], scores: Mapping[st
         return Check(name, "note", area, f"{text}; allowing for that would hardly move the scores.", least, SIGNIFICANT)
     score = max(far, key=lambda s: moved[worst][s])
     now = float(np.mean(scores[score]))
-    then, name = now + worst.shift[score], score.replace("_", " ")
+    then, moving = now + worst.shift[score], score.replace("_", " ")
     if abs(then - now) > TRUSTED * now or then > 1:
-        text += f"; allowing for that would move {name} from {now:.2f}, too far for this check to say where to."
+        text += f"; allowing for that would move {moving} from {now:.2f}, too far for this check to say where to."
     else:
-        text += f"; allowing for that would move {name} from {now:.2f} to about {then:.2f}."
+        text += f"; allowing for that would move {moving} from {now:.2f} to about {then:.2f}."
     return Check(name, "caution", area, text, least, SIGNIFICANT, far)
