@@ -19,10 +19,22 @@ from dissensus.inference.density import (
     with_nodes,
 )
 from dissensus.inference.parameters import draw_prior, log_prior
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.special import logsumexp
 
 from . import plain_model
-from .builders import CASES, density_of, make_area, make_choices, make_study, points_of, random_answers, random_choices
+from .builders import (
+    CASES,
+    density_of,
+    make_area,
+    make_choices,
+    make_study,
+    of_kind,
+    points_of,
+    random_answers,
+    random_choices,
+)
 
 
 @functools.cache
@@ -404,3 +416,47 @@ def test_random_tables_agree_with_the_definition():
         theta = draw_prior(density.parameters, 1, rng)
         expected = plain_model.log_posterior(choices, choices.areas[0], study.priors, theta[0], 16)
         assert log_density(density, theta)[0] == pytest.approx(expected, abs=1e-10)
+
+
+def _random_item(rng, kind, pairs):
+    """Return the options of an item of a kind, as `make_area` reads them, and the kind as `of_kind` does."""
+    goals = ["x", "y", "z", "xy", "-"]
+    if kind == "importance":
+        return " ".join("-" * rng.integers(2, 5)), kind
+    if kind == "ordinal":  # a goal's levels are neighbours
+        levels = ["-"] * int(rng.integers(2, 6))
+        levels[rng.integers(len(levels))] = str(rng.choice(goals[:4]))
+        return " ".join(levels), kind
+    if kind == "pairwise":
+        first, second = pairs[rng.integers(len(pairs))]
+        served = {"A": "x", "B": "y", "C": "-", "D": "xz"}
+        return " ".join([served[first], served[second], "-"][: rng.integers(2, 4)]), f"pairwise {first} {second}"
+    return " ".join(rng.choice(goals, rng.integers(2, 5))), kind
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(
+    seed=st.integers(0, 10**9),
+    kinds=st.lists(st.sampled_from(["choice", "ordinal", "pairwise", "importance"]), min_size=1, max_size=5),
+    rule=st.sampled_from(["follow", "luce"]),
+    no_goal=st.booleans(),
+    baseline=st.sampled_from(["free", "uniform"]),
+)
+def test_random_tables_of_mixed_kinds_agree_with_the_definition(seed, kinds, rule, no_goal, baseline):
+    """Kinds, rule, structure, groups and missing answers as they come; value by the definition, gradient by itself."""
+    rng = np.random.default_rng(seed)
+    pairs = list(itertools.combinations("ABCD", 2))
+    items = [_random_item(rng, kind, pairs) for kind in ["choice", *kinds]]
+    options = ["x y z", *(text for text, _ in items[1:])]
+    area = of_kind(
+        make_area(*options, rule=rule, no_goal=no_goal, baseline=baseline), "choice", *(kind for _, kind in items[1:])
+    )
+    choices = random_choices(
+        make_study(area), 5, seed=seed, missing=0.3, groups=("g", "h"), group_of_agent=rng.integers(-1, 2, 5)
+    )
+    density = density_of(choices)
+    theta = draw_prior(density.parameters, 1, rng)
+    nodes = len(density.states.node)
+    expected = plain_model.log_posterior(choices, choices.areas[0], choices.study.priors, theta[0], nodes)
+    assert log_density(density, theta)[0] == pytest.approx(expected, abs=1e-10)
+    assert _gradient_error(density, theta[0]) <= 1e-6
