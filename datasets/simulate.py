@@ -227,7 +227,7 @@ def _study_of_table(study: Study, groups: Sequence[str]) -> Study:
     """Return the study of the table that the agents fill, with columns for agents and their groups."""
     table = study.table
     used = {item.column for item in study.items} if table.layout == "wide" else {table.item, table.answer}
-    changes: dict[str, Any] = {"agent": table.agent or _free("agent", used), "survey_weight": None}
+    changes: dict[str, Any] = {"agent": table.agent or _free("agent", used), "survey_weight": None, "times": None}
     changes["group"] = (table.group or _free("group", used | {changes["agent"]})) if groups else None
     # declaring the groups keeps their order; where the study declares them, their codes are kept
     if not set(groups) <= set(table.groups):

@@ -84,6 +84,9 @@ class Table(_Part):
         Names of columns; without ``agent`` every row of a wide table is an agent.
     item, answer
         Names of columns of a long table.
+    times
+        Name of the column that says how often: in a wide table without ``agent``, how many agents a row stands for (a
+        published table of counts); in a long one, how often the agent gave the answer, to a repeated item.
     missing
         Codes that mean "no answer", and "no group" in the group column. An empty cell is no answer too, unless the
         item declares an option ``""``.
@@ -108,6 +111,7 @@ class Table(_Part):
     survey_weight: Text | None = None
     item: Text | None = None
     answer: Text | None = None
+    times: Text | None = None
     missing: Texts = ("",)
     group_missing: Literal["error", "overall_only"] = "error"
     on_duplicate: Literal["error", "keep_one", "keep_last"] = "error"

@@ -100,6 +100,9 @@ def _check_layout(table: Table, areas: list[Area], faults: StudyFaults) -> None:
                 message = f"A long table needs 'table.{key}', the name of a column."
                 faults.add("missing-key", message, f'Add {key} = "…" below [table].', "long")
         return
+    if table.times is not None and table.agent is not None:
+        message = "A row of a wide table stands for one agent where 'table.agent' names them, and for many by 'times'."
+        faults.add("wrong-value", message, "Remove one of the two.", "times", "agent")
     for key in ("item", "answer"):
         if getattr(table, key) is not None:
             message = f"'table.{key}' has a meaning in long tables only."

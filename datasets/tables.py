@@ -18,6 +18,7 @@ from .reading import Reading, place_of
 from .repeated_answers import MISSING, UNKNOWN, note_kept, once, options_of, refuse_agents_twice
 from .study import Item, Study
 from .text_table import open_table
+from .times_column import agents_of_rows, refuse_times, row_times
 from .validation import hint, listed
 
 
@@ -55,7 +56,7 @@ def read_table(table: Any, study: Study, *, delimiter: str | None = None, source
         raise TypeError(f"'study' is a {type(study).__name__}: read it with Study.from_toml first.")
     _check_delimiter(delimiter)
     layout = study.table
-    roles = [layout.agent, layout.group, layout.survey_weight]
+    roles = [layout.agent, layout.group, layout.survey_weight, layout.times]
     roles += [item.column for item in study.items] if layout.layout == "wide" else [layout.item, layout.answer]
     wanted = [name for name in dict.fromkeys(roles) if name is not None]
     text = open_table(
@@ -70,16 +71,22 @@ def read_table(table: Any, study: Study, *, delimiter: str | None = None, source
         reading.stop()
     _check_pasted(reading, present)
     agents, agent_of_row = agent_labels(reading)
+    times = row_times(reading)
     answers = (
         _wide(reading, agent_of_row, len(agents))
         if layout.layout == "wide"
-        else _long(reading, agent_of_row, len(agents))
+        else _long(reading, agent_of_row, len(agents), times)
     )
     groups, group = agent_groups(reading, agent_of_row, len(agents))
     weight = agent_weights(reading, agent_of_row, len(agents))
     if reading.faults and not text.faults:  # rows that could not be split may hold the answers
         _check_empty(reading, agents, answers)
     reading.stop()
+    if times is not None and layout.layout == "wide":
+        rows = agents_of_rows(reading, times)
+        agents = np.arange(1, len(rows) + 1).astype(str).astype(object)
+        answers = {item: given[rows] for item, given in answers.items()}
+        group, weight = (None if values is None else values[rows] for values in (group, weight))
     return build_choices(
         study,
         agents,
@@ -103,7 +110,7 @@ def _check_columns(reading: Reading, wanted: Sequence[str]) -> list[str]:
     names, layout = reading.text.names, reading.study.table
     lacking = [name for name in wanted if name not in names]
     roles = {layout.agent: "agent", layout.group: "group", layout.survey_weight: "survey_weight"}
-    roles |= {layout.item: "item", layout.answer: "answer"}
+    roles |= {layout.item: "item", layout.answer: "answer", layout.times: "times"}
     for name in lacking:
         what = f"'table.{roles[name]}' names" if name in roles else "The study names an item with"
         remedy = hint(name, names, f"Its columns are {listed(names)}.")
@@ -198,7 +205,9 @@ def _wide(reading: Reading, agent: NDArray[np.integer], n: int) -> dict[str, NDA
     return answers
 
 
-def _long(reading: Reading, agent: NDArray[np.integer], n: int) -> dict[str, NDArray[np.integer]]:
+def _long(
+    reading: Reading, agent: NDArray[np.integer], n: int, times: NDArray[np.int64] | None
+) -> dict[str, NDArray[np.integer]]:
     """Return the answers of a long table by item."""
     study, layout = reading.study, reading.study.table
     assert layout.item is not None and layout.answer is not None
@@ -220,13 +229,16 @@ def _long(reading: Reading, agent: NDArray[np.integer], n: int) -> dict[str, NDA
             unknown = np.zeros(len(codes), dtype=bool)
             unknown[rows] = option == UNKNOWN
             _unknown_option(reading, item, unknown, codes, labels, layout.answer)
-        answered = option >= 0
+        answered = (option >= 0) & (True if times is None else times[rows] > 0)
         rows, option = rows[answered], option[answered]
         if item.repeated:
             cells = agent[rows] * len(item.serves) + option
-            counts = np.bincount(cells, minlength=n * len(item.serves))
+            number = None if times is None else times[rows]
+            counts = np.bincount(cells, number, minlength=n * len(item.serves))
             answers[item.name] = counts.reshape(n, len(item.serves)).astype(np.int32)
         else:
+            if times is not None:
+                refuse_times(reading, item, rows, times)
             answers[item.name], dropped = once(reading, item, rows, agent[rows], option, n)
             kept += dropped
     note_kept(reading, kept)

@@ -82,6 +82,8 @@ def _agent_columns(choices: Choices, rows: NDArray[np.int64]) -> dict[str, pa.Ar
     if layout.survey_weight is not None and choices.survey_weight is not None:
         weight = [repr(w).replace(".", layout.decimal) for w in choices.survey_weight.tolist()]
         columns[layout.survey_weight] = pa.array(weight, type=pa.string()).take(rows)
+    if layout.times is not None:
+        columns[layout.times] = pa.array(["1"] * len(rows), type=pa.string())
     return columns
 
 
