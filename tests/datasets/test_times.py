@@ -107,9 +107,7 @@ def test_more_agents_than_the_limit():
 
 
 def test_agents_and_numbers_of_agents_exclude_each_other():
-    with pytest.raises(
-        InputError, match="stands for one agent where 'table.agent' names them, and for many by 'times'"
-    ):
+    with pytest.raises(InputError, match=r"one agent where 'table\.agent' names them, and for many by 'times'"):
         datasets.Study.from_text('[table]\nagent = "id"\ntimes = "n"' + AREA)
 
 
