@@ -11,7 +11,7 @@ from ..errors import shown
 from .choices import Finding
 from .reading import Reading, place_of
 from .study import Table
-from .validation import hint
+from .validation import hint, listed
 
 _MISSING, _UNKNOWN = -1, -2
 _SMALLEST = 1e-100
@@ -57,6 +57,11 @@ def agent_groups(
         names = tuple(sorted((label for label in labels if label not in absent), key=_natural))
         place = {name: i for i, name in enumerate(names)}
         of_label = [place.get(label, _MISSING) for label in labels]
+    for name in layout.systems:
+        if name not in names:
+            message, remedy = f"No agent is of group {shown(name)} of 'systems'.", f"The groups are {listed(names)}."
+            remedy = hint(name, names, remedy)
+            reading.add("unknown-group", message, remedy, column=layout.group, value=name)
     group_of_row = np.array([*of_label, _MISSING], dtype=np.int64)[codes]
     if layout.group_missing == "error":
         _refuse_groups(reading, layout.group, codes, labels, group_of_row)

@@ -234,6 +234,7 @@ def _study_of_table(study: Study, groups: Sequence[str]) -> Study:
         changes["groups"] = {name: (name,) for name in groups}
     elif not groups:
         changes["groups"] = {}
+    changes["systems"] = tuple(name for name in table.systems if name in groups)
     return study.model_copy(update={"table": table.model_copy(update=changes)})
 
 

@@ -99,6 +99,8 @@ class Table(_Part):
         Character between fields; None for a tab in ``.tsv`` and ``.tab`` files, otherwise a comma.
     decimal, thousands
         Marks in survey weights.
+    systems
+        Names of groups that are AI systems or other machines, not people: they are shown however few they are.
     groups
         Merged groups, name → codes of the group column. Codes not listed are as ``group_missing`` says.
     limits
@@ -118,6 +120,7 @@ class Table(_Part):
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
     decimal: Literal[".", ","] = "."
     thousands: Literal["", ",", ".", " ", "'"] = ""
+    systems: Texts = ()
     groups: dict[Text, Texts] = Field(default_factory=dict)
     limits: Limits = Limits()
 

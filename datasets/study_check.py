@@ -85,6 +85,14 @@ def _table(raw: Any, faults: StudyFaults) -> Table | None:
     if table.groups and table.group is None:
         message = "[table.groups] merges codes, but 'table.group' names no column."
         faults.add("missing-key", message, 'Add group = "…" below [table].', "table.groups")
+    if table.systems and table.group is None:
+        message = "'systems' names groups, but 'table.group' names no column."
+        faults.add("missing-key", message, 'Add group = "…" below [table].', "systems")
+    for name in table.systems if table.groups else ():
+        if name not in table.groups:
+            message = f"{shown(name)} of 'systems' is no group."
+            remedy = hint(name, table.groups, f"The groups are {listed(table.groups)}.")
+            faults.add("unknown-group", message, remedy, "systems", value=name)
     if table.thousands and table.thousands == table.decimal:
         faults.add("wrong-value", "'decimal' and 'thousands' are the same mark.", "Give two marks.", "thousands")
     if table.delimiter is not None and (table.delimiter in '"\r\n\0' or not table.delimiter.isascii()):

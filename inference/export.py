@@ -15,7 +15,7 @@ import pandas as pd
 import xarray as xr
 
 from ..errors import Fault, InputError, Refused, shown
-from .report_text import SMALL_GROUP, group_sizes
+from .group_sizes import group_sizes, small_groups_of
 from .result import attribute
 from .result_file import check_target, move_into_place
 from .summary import summarize
@@ -79,7 +79,7 @@ def to_csv(
         raise Refused(found.reasons)
     frame = summarize(fit, by=by, allow_unreliable=allow_unreliable)
     sizes = group_sizes(fit) if by == "group" else {}
-    left_out = tuple(name for name, size in sizes.items() if size < SMALL_GROUP and not small_groups)
+    left_out = small_groups_of(fit) if sizes and not small_groups else ()
     frame = frame[~(frame["group"].isin(left_out) | frame["group_other"].isin(left_out))]
     _write(path, _text(_with_origin(frame, fit, sizes, refused=found.refused)), force=force)
     return left_out

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from ..datasets.validation import hint, listed
 from ..errors import Fault, InputError, shown
+from .group_sizes import SMALL_GROUP, small_groups_of
 from .published import Estimand, Published, Score, check_area, check_score, described, published
-from .report_text import SMALL_GROUP, group_sizes
 from .result import attribute
 from .scores import check_selection
 
@@ -66,8 +66,8 @@ def group_matrix(
         If there are no groups, or no such area, score or estimand.
     """
     drawn = _drawn(fit, area, score, estimand, _said(fit, score, estimand, allow_unreliable))
-    sizes = group_sizes(fit)
-    shown_groups = [name for name in drawn.groups if small_groups or sizes[name] >= SMALL_GROUP]
+    few = () if small_groups else small_groups_of(fit)
+    shown_groups = [name for name in drawn.groups if name not in few]
     at = [drawn.groups.index(name) for name in shown_groups]
     values, parts = (x[:, at][:, :, at] for x in (drawn.values, drawn.parts))
     names = ("mean", "sd", "lower", "upper", "part", "part_lower", "part_upper")
@@ -258,13 +258,13 @@ def _cell(fit: xr.DataTree, groups: list[str], pair: Pair, small_groups: bool) -
     if len(names) != 2:
         message = f"{shown(pair)} is not two groups."
         faults.append(Fault(code="pair", message=message, remedy='Write ("left", "right").', value=str(pair)))
-    sizes = group_sizes(fit)
+    few = () if small_groups else small_groups_of(fit)
     for name in dict.fromkeys(names):
         if name not in groups:
             remedy = hint(str(name), groups, f"The groups are {listed(groups)}.")
             message = f"There is no group {shown(name)}."
             faults.append(Fault(code="unknown-group", message=message, remedy=remedy, value=str(name)))
-        elif sizes[name] < SMALL_GROUP and not small_groups:
+        elif name in few:
             message = f"Group {shown(name)} has fewer than {SMALL_GROUP} agents."
             remedy = "Ask for small_groups=True if nobody can be harmed by it."
             faults.append(Fault(code="small-group", message=message, remedy=remedy, value=str(name)))

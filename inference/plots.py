@@ -13,7 +13,8 @@ from ..datasets.study import Study
 from ..errors import Fault, InputError, shown
 from .checks import from_dataset
 from .figure_style import STATE_COLOURS, escaped, finish, label, refuse
-from .report_text import ESTIMAND_NAMES, SMALL_GROUP, group_sizes, number
+from .group_sizes import SMALL_GROUP, group_sizes, small_groups_of
+from .report_text import ESTIMAND_NAMES, number
 from .result import attribute
 from .scores import SCORE_NAMES
 from .summary import summarize
@@ -193,7 +194,8 @@ def plot_groups(
     frame = frame[(frame["estimand"] == estimand) & (frame["score"] == score) & frame["group"].notna()]
     frame = frame[frame["area"].isna() if area is None else frame["area"] == area]
     sizes = group_sizes(fit)
-    groups = [name for name, size in sizes.items() if small_groups or size >= SMALL_GROUP]
+    few = small_groups_of(fit)
+    groups = [name for name in sizes if small_groups or name not in few]
     shape = (len(groups), len(groups))
     mean, text, hover = np.full(shape, np.nan), np.full(shape, "", dtype=object), np.full(shape, "", dtype=object)
     for row in frame.to_dict("records"):

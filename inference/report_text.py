@@ -18,14 +18,12 @@ from rich.text import Text
 from ..datasets.study import Study
 from ..errors import Fault, InputError, clean, shown
 from .checks import Check, from_dataset, sentences, worst
+from .group_sizes import SMALL_GROUP, group_sizes, small_groups_of
 from .result import attribute
 from .scores import SCORE_NAMES
 from .structure_checks import BETTER
 from .summary import summarize
 from .verdict import Verdict, verdict, weightiest_first
-
-SMALL_GROUP = 10
-"""Groups of fewer agents are left out of printed tables and figures unless asked for."""
 
 STYLES = {"ok": "green", "note": "cyan", "caution": "yellow", "refused": "bold red"}
 ESTIMAND_NAMES = {"sample": "these {n:,} agents (sample)", "population": "agents like them (population)"}
@@ -123,7 +121,8 @@ def groups_report(
         raise InputError(Fault(code="no-area", message=message, remedy=remedy, value=area))
     frame = summarize(fit, by="group", allow_unreliable=allow_unreliable)
     sizes = group_sizes(fit)
-    groups = [name for name, size in sizes.items() if small_groups or size >= SMALL_GROUP]
+    few = small_groups_of(fit)
+    groups = [name for name in sizes if small_groups or name not in few]
     parts: list[RenderableType] = []
     if groups:
         cells = frame[(frame["estimand"] == estimand) & frame["group"].isin(groups)]
@@ -258,14 +257,6 @@ def how_to_read(fit: xr.DataTree) -> RenderableType:
     for name, text in lines:
         table.add_row(Text(name), Text(text))
     return Group(Text("How to read", "bold"), Padding(table, (0, 0, 0, 2)))
-
-
-def group_sizes(fit: xr.DataTree) -> dict[str, int]:
-    """Return the number of agents of every group, by name."""
-    constant = fit["constant_data"].to_dataset()
-    of_agent = constant["group_of_agent"].values
-    names = [str(name) for name in constant["group"].values]
-    return dict(zip(names, np.bincount(of_agent[of_agent >= 0], minlength=len(names)).tolist(), strict=True))
 
 
 def _heading(fit: xr.DataTree, found: Verdict) -> RenderableType:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from .answer_tables import Tables, cell_probabilities, observed_tables
 from .density import AreaDensity
+from .group_sizes import SMALL_GROUP
 from .pearson_tail import PearsonTail, holm, pair_variance, pearson_moments
 
 Array = NDArray[np.float64]
@@ -196,10 +197,13 @@ def _results(
     area, (statistic, expected, p) = density.area, tail.means
     names = [NO_GROUP if name is None else name for name in density.prior_names]
     groups = (*names, None) if len(names) > 1 else (None, None)
+    # What few people answered is told of all agents only; the p-values are about everybody.
+    few = np.append(np.bincount(density.rows.group, density.rows.agents, len(names)) < SMALL_GROUP, False)
     results = []
     for at, adjusted_p in zip(where, holm([p[at] for at in where]).tolist(), strict=True):
         cells = [np.flatnonzero(seen.item == j) for j in at]
         share, residual, counts = (x[np.ix_(range(len(x)), *cells)] for x in gaps)
+        counts = np.where(few.reshape(-1, *[1] * len(cells)), -np.inf, counts)
         worst = np.unravel_index(np.argmax(counts), counts.shape)
         labels = tuple(seen.label[mine[place]] for mine, place in zip(cells, worst[1:], strict=True))
         state = "ok" if adjusted_p >= SIGNIFICANT else "caution" if counts[worst] >= NOTICEABLE else "note"
