@@ -32,7 +32,7 @@ from trial import ROOT, Baseline, Outcome, Running, Tree, import_libraries
 RESULTS = Path(__file__).with_name("results.json")
 SEED = 1
 SIZE = 30
-_DENSITY = ("states", "option_table", "parameters", "marginal", "density")
+_DENSITY = ("states", "option_table", "parameters", "marginal", "density", "immutable")
 _FORWARD = ("pair_sums", "golden", "score")
 MODULES: dict[str, dict[str, tuple[str, ...]]] = {
     "density": {
@@ -54,17 +54,17 @@ MODULES: dict[str, dict[str, tuple[str, ...]]] = {
         "forward_model/uncertain_states.py": ("uncertain_states",),
     },
     "checks": {
-        "inference/checks.py": ("checks", "verdict"),
-        "inference/verdict.py": ("verdict",),
-        "inference/audit.py": ("verdict",),
+        "inference/checks.py": ("checks", "verdict", "immutable"),
+        "inference/verdict.py": ("verdict", "immutable"),
+        "inference/audit.py": ("audit", "verdict"),
         "inference/structure_checks.py": ("structure_checks",),
-        "inference/finite_draws.py": ("verdict",),
+        "inference/finite_draws.py": ("finite_draws", "verdict"),
     },
     "save": {
         "inference/result_file.py": ("result_file",),
         "inference/result_layout.py": ("result_file",),
-        "inference/checkpoint.py": ("checkpoint",),
-        "inference/locked_file.py": ("checkpoint", "calibration_journal"),
+        "inference/checkpoint.py": ("checkpoint", "immutable"),
+        "inference/locked_file.py": ("locked_file", "checkpoint"),
     },
 }
 """Modules by part, each with the test files that own it (tests/<folder of the module>/test_<name>.py)."""
