@@ -62,7 +62,7 @@ MODULES: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "save": {
         "inference/result_file.py": ("result_file",),
-        "inference/result_layout.py": ("result_file",),
+        "inference/result_layout.py": ("result_layout", "result_file"),
         "inference/checkpoint.py": ("checkpoint", "immutable"),
         "inference/locked_file.py": ("locked_file", "checkpoint"),
     },
