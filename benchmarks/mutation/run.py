@@ -44,7 +44,7 @@ MODULES: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "forward model": {
         "forward_model/pair_sums.py": (*_FORWARD, "uncertain_states"),
-        "forward_model/weight_means.py": _FORWARD,
+        "forward_model/weight_means.py": ("weight_means", *_FORWARD),
         "forward_model/aggregation.py": ("aggregation", "golden", "score"),
         "forward_model/choice_rules.py": ("choice_rules",),
         "forward_model/problem_area.py": ("problem_area", "score"),
