@@ -98,7 +98,7 @@ def test_draws_have_the_leading_axes_of_the_probabilities(shape):
     """Probabilities of 0 and 1 leave no choice, so every entry of the batch gets its own option."""
     sure = np.random.default_rng(5).integers(0, [3, 2], (*shape, 2))
     probability = np.concatenate([np.eye(3)[sure[..., 0]], np.eye(2)[sure[..., 1]]], axis=-1)
-    np.testing.assert_array_equal(fm.draw_options(probability, ITEM, 1), sure + [0, 3], strict=True)
+    np.testing.assert_array_equal(fm.draw_options(probability, ITEM, 1), sure + np.array([0, 3]), strict=True)
 
 
 def test_options_need_items_without_gaps():

@@ -1,5 +1,6 @@
 """Laws, hand numbers and refusals of ``score``."""
 
+import itertools
 import json
 import math
 import time
@@ -214,6 +215,38 @@ def test_exact_normalisation_of_an_even_split_is_1_within_and_between_groups():
     between = one_area([0, 0, 1, 1], [1] * 4, [[0, 1], [1, 0]], normalise="exact", by=list("aabb"))
     np.testing.assert_allclose(between.contention.sel(group="a", group_other="b"), [1.0], **CLOSE)
     np.testing.assert_allclose(fm.largest_contention([2, 3, 4, 10], 3), [1, 1, 5 / 6, 1 - 24 / 90])
+
+
+@pytest.mark.parametrize("k", [1, 2, 3, 5])
+def test_the_largest_contention_is_that_of_the_best_of_all_divisions(k):
+    """Found by trying every way to divide n agents among k goals; one agent makes no pair."""
+    conflict = 1 - np.eye(k)
+    for n in range(2, 7):
+        best = max(one_area(codes, [1] * n, conflict).contention.item() for codes in divisions(n, k))
+        assert fm.largest_contention(n, k) == pytest.approx(best, rel=1e-14)
+        assert largest_by_definition(n, k) == pytest.approx(best, rel=1e-14)
+    assert np.isnan(fm.largest_contention([0, 1], k)).all()
+
+
+def divisions(n, k):
+    """Yield one list of goals for every way of dividing n agents."""
+    for counts in itertools.product(range(n + 1), repeat=k):
+        if sum(counts) == n and list(counts) == sorted(counts):
+            yield np.repeat(np.arange(k), counts).tolist()
+
+
+def largest_by_definition(n, k):
+    counts = [n // k + (g < n % k) for g in range(k)]
+    return sum(a * b for g, a in enumerate(counts) for h, b in enumerate(counts) if g != h) / (n * (n - 1))
+
+
+def test_exact_normalisation_of_a_group_of_one_and_of_one_goal():
+    scores = one_area([0, 1, 1], [1] * 3, [[0, 1], [1, 0]], normalise="exact", by=["a", "b", "b"])
+    np.testing.assert_array_equal(scores.contention.squeeze(), [[np.nan, 1], [1, 0]])
+    alone = one_area([0, 0, 0], [1] * 3, [[0]], normalise="exact", by=["a", "b", "b"])
+    np.testing.assert_array_equal(alone.contention.squeeze(), [[np.nan, 0], [0, 0]])
+    three = one_area([0, 1, 2], [1] * 3, 0.5 - 0.5 * np.eye(3), normalise="exact", by=["a", "b", "b"])
+    np.testing.assert_allclose(three.contention.squeeze(), [[np.nan, 0.5], [0.5, 0.5]])
 
 
 def test_normalisation_leaves_relative_misalignment():
