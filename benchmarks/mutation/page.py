@@ -16,6 +16,7 @@ _KINDS = {
     "tolerance": "the difference is far below what any statement needs",
     "declaration": "it guards against a use that the package makes nowhere",
     "disk": "it shows only when power fails or on another system",
+    "text": "part of a text for readers that is put together elsewhere",
     "gap": "no test notices",
 }
 """Why a mutant may survive."""

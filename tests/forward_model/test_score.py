@@ -243,6 +243,8 @@ def largest_by_definition(n, k):
 def test_exact_normalisation_of_a_group_of_one_and_of_one_goal():
     scores = one_area([0, 1, 1], [1] * 3, [[0, 1], [1, 0]], normalise="exact", by=["a", "b", "b"])
     np.testing.assert_array_equal(scores.contention.squeeze(), [[np.nan, 1], [1, 0]])
+    more = one_area([0, 1, 1, 0, 0], [1] * 5, [[0, 1], [1, 0]], normalise="exact", by=["a", "b", "b", None, None])
+    np.testing.assert_array_equal(more.contention, scores.contention)  # who is in no group makes no group larger
     alone = one_area([0, 0, 0], [1] * 3, [[0]], normalise="exact", by=["a", "b", "b"])
     np.testing.assert_array_equal(alone.contention.squeeze(), [[np.nan, 0], [0, 0]])
     three = one_area([0, 1, 2], [1] * 3, 0.5 - 0.5 * np.eye(3), normalise="exact", by=["a", "b", "b"])
