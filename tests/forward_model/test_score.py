@@ -368,6 +368,10 @@ def test_tables_are_aligned_by_area_and_agent(named):
     assert grouped.contention.sel(area="x", group="v", group_other="v") == 1
     xr.testing.assert_identical(fm.score(goals.reset_index(drop=True), weights, areas, by=by), grouped)
     xr.testing.assert_identical(fm.score(goals, weights, areas, by=by.to_xarray().rename(index="agent")), grouped)
+    xr.testing.assert_identical(fm.score(goals, weights.reset_index(drop=True), areas, by=by), grouped)
+    bare = [xr.DataArray(t.to_numpy(), dims=("agent", "area"), coords={"area": ["x", "y"]}) for t in (goals, weights)]
+    xr.testing.assert_allclose(fm.score(bare[0], weights, areas, by=by), grouped)
+    xr.testing.assert_allclose(fm.score(goals, bare[1], areas, by=by), grouped)
 
 
 def test_numbered_rows_beside_names_are_taken_in_order(named):
@@ -492,6 +496,9 @@ def test_groups_must_be_one_label_per_agent(named):
 def test_a_group_per_agent_is_refused_before_it_fills_the_memory():
     goals, weights, areas = random_tables(5_000, 1)
     refused('"by" names 5,000 groups.*Merge groups', goals, weights, areas, by=np.arange(5_000))
+    refused('"by" names 1,001 groups.*at most 1,000', goals, weights, areas, by=np.arange(5_000) % 1_001)
+    most = one_area(np.arange(1_000) % 2, [1] * 1_000, [[0, 1], [1, 0]], by=np.arange(1_000))
+    assert most.sizes["group"] == 1_000
 
 
 def test_extra_dims_must_match(named):
