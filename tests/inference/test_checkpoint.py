@@ -438,3 +438,18 @@ def test_a_whole_record_that_lacks_something_is_said_to_be_unreadable(path, lost
         Checkpoint(path, RUN, resume=True)
     assert codes(caught) == [("unreadable", str(path))]
     open_locked(path, "r+b", name="file").close()
+
+
+def test_a_disk_that_fails_is_said(path, monkeypatch):
+    written(path)
+
+    def failing(*_):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(module, "open", failing, raising=False)
+    for look in (recover, lambda path: Checkpoint(path, RUN, resume=True)):
+        with pytest.raises(InputError, match="cannot be read: .*Input/output error") as caught:
+            look(path)
+        assert codes(caught) == [("unreadable", str(path))]
+    monkeypatch.undo()
+    assert recover(path).finished
