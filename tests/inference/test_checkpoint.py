@@ -448,7 +448,7 @@ def test_a_disk_that_fails_is_said(path, monkeypatch):
 
     monkeypatch.setattr(module, "open", failing, raising=False)
     for look in (recover, lambda path: Checkpoint(path, RUN, resume=True)):
-        with pytest.raises(InputError, match="cannot be read: .*Input/output error") as caught:
+        with pytest.raises(InputError, match=r"cannot be read: .*Input/output error") as caught:
             look(path)
         assert codes(caught) == [("unreadable", str(path))]
     monkeypatch.undo()
