@@ -20,6 +20,7 @@ _KINDS = {
     "gap": "no test notices",
 }
 """Why a mutant may survive."""
+_SAME = {"equivalent", "speed"}
 
 
 def write_page(results: dict[str, Any], modules: dict[str, dict[str, tuple[str, ...]]]) -> None:
@@ -40,10 +41,10 @@ def page(results: dict[str, Any], modules: dict[str, dict[str, tuple[str, ...]]]
             alive = [one for one in record["mutants"] if one["state"] == "survived"]
             killed, late = len(states) - len(alive), states.count("time-out")
             tests = ", ".join(Path(test).stem.removeprefix("test_") for test in record["tests"])
-            rows.append(
-                f"| {part} | `{module}` | {record['possible']} | {len(states)} | {killed} | {late} | "
-                f"{killed / len(states):.0%} | {tests} | `{record['sha256'][:12]}`{_changed(module, record)} |"
-            )
+            real = len(states) - sum(_why(one, explained.get(module, []))[0] in _SAME for one in alive)
+            numbers = f"{record['possible']} | {len(states)} | {killed} | {late} | {killed / len(states):.0%}"
+            source = f"`{record['sha256'][:12]}`{_changed(module, record)}"
+            rows.append(f"| {part} | `{module}` | {numbers} | {killed / real:.0%} | {tests} | {source} |")
             if alive:
                 survivors.append(f"### `{module}`\n")
             survivors += [_survivor(one, explained.get(module, [])) for one in alive]
@@ -54,11 +55,13 @@ def page(results: dict[str, Any], modules: dict[str, dict[str, tuple[str, ...]]]
     return f"""{_HEAD}
 Of {len(every)} mutants {killed} were killed ({killed / len(every):.0%}). Tested with {"; ".join(versions)}.
 
-| part | module | possible | tried | killed | of these by time | share | test files | source tried |
-|---|---|--:|--:|--:|--:|--:|---|---|
+| part | module | possible | tried | killed | of these by time | share | of real ones | test files | source tried |
+|---|---|--:|--:|--:|--:|--:|--:|---|---|
 {chr(10).join(rows)}
 
-`source tried` is the start of the SHA-256 of the module's source; † marks a module that has changed since.
+*possible*: all mutants of the module. *of real ones*: of the mutants that give other numbers in some case, so without
+those marked equivalent or speed below. *source tried*: the start of the SHA-256 of the module's source; † marks a
+module that has changed since.
 
 ## Survivors
 
@@ -73,15 +76,23 @@ def _changed(module: str, record: dict[str, Any]) -> str:
     return "" if now == record["sha256"] else " †"
 
 
+def _why(one: dict[str, Any], explained: list[dict[str, str]]) -> tuple[str, str]:
+    """Return the kind of a survivor and the reason; empty where nobody has said."""
+    added = [line[1:] for line in one["diff"].splitlines() if line.startswith("+") and line[1:].strip() != "pass"]
+    removed = [line[1:] for line in one["diff"].splitlines() if line.startswith("-")]
+    changed = " ".join((added or removed)[0].split())
+    for entry in explained:
+        if " ".join(entry["line"].split()) == changed:
+            if entry["kind"] not in _KINDS:
+                raise ValueError(f"{entry['kind']} is no kind of survivor")
+            return entry["kind"], entry["why"]
+    return "", ""
+
+
 def _survivor(one: dict[str, Any], explained: list[dict[str, str]]) -> str:
-    added = [line[1:].strip() for line in one["diff"].splitlines() if line.startswith("+")]
-    removed = [line[1:].strip() for line in one["diff"].splitlines() if line.startswith("-")]
-    changed = (added or removed)[0]
-    found = [e for e in explained if " ".join(e["line"].split()) == " ".join(changed.split())]
-    why = f"*{found[0]['kind']}*: {found[0]['why']}" if found else "**not explained yet**"
-    if found and found[0]["kind"] not in _KINDS:
-        raise ValueError(f"{found[0]['kind']} is no kind of survivor")
-    return f"Line {one['line']}, {one['operator']}. {why}\n\n```diff\n{one['diff']}\n```\n"
+    kind, why = _why(one, explained)
+    reason = f"*{kind}*: {why}" if kind else "**not explained yet**"
+    return f"Line {one['line']}, {one['operator']}. {reason}.\n\n```diff\n{one['diff']}\n```\n"
 
 
 _HEAD = """\
