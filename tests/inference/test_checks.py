@@ -167,6 +167,7 @@ def _shifted_scores(fitted, scores):
         ("r-hat-scores", _shifted_scores),
         ("ess", _with(ess=399.0)),
         ("ess", _with(ess=np.nan)),
+        ("ess", _with(ess=0.0)),
         ("divergences", _run(diverging=_put((2, 7), True))),
         ("e-bfmi", _run(energy=lambda e: np.cumsum(e, axis=1))),
         ("e-bfmi", _run(energy=_put((1, 1), np.nan))),
@@ -375,8 +376,22 @@ def test_the_worst_of_parameters_and_scores_decides(ess, rhat):
     """What the fit says of its parameters, or the scores at every draw, whichever is worse."""
     found = _by_name(*_with(ess=ess, rhat=rhat)(*_chains()))
     own = _by_name(*_with(ess=1e9, rhat=0.0)(*_chains()))
+    assert own["ess"].value < 2 * DRAWS
+    assert own["r-hat"].value > 0.99
     assert found["ess"].value == min(ess, own["ess"].value)
     assert found["r-hat"].value == max(rhat, own["r-hat"].value)
+
+
+def test_scores_that_cannot_vary_have_no_r_hat():
+    """Without any conflict every score is 0 at every draw, which no chain disagrees on."""
+    fitted, _ = _chains()
+    area = replace(fitted.density.area, conflict=np.zeros_like(fitted.density.area.conflict))
+    fitted = replace(fitted, density=replace(fitted.density, area=area))
+    scores = area_scores(fitted.density, fitted.flat, np.random.default_rng(1))
+    assert not scores.sample.overall.contention.any()
+    found = _by_name(fitted, scores)
+    assert {check.state for check in found.values()} == {"ok"}
+    assert (found["r-hat"].value, found["r-hat-scores"].value, found["ess"].value) == (1.0, 1.0, 900.0)
 
 
 def _with_third_mode(shift, covariance):
