@@ -380,7 +380,7 @@ def _shares(edit):
         _shares(lambda shares: -shares),
         _shares(lambda shares: shares.copy(data=shares.values[:, ::-1])),
         _shares(lambda shares: shares.copy(data=shares.values.view("i8"))),
-        _shares(lambda shares: shares.expand_dims(one=1)),
+        _shares(lambda shares: shares.set_dims({"one": 1, **shares.sizes})),
         _shares(lambda shares: type(shares)((*shares.dims[:-1], "other"), shares.values)),
         lambda data: data.rename(goal_share="goal_sharf"),
         lambda data: data.rename(goal_share="a"),
