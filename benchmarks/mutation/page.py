@@ -20,7 +20,8 @@ _KINDS = {
     "gap": "no test notices",
 }
 """Why a mutant may survive."""
-_SAME = {"equivalent", "speed"}
+SAME = {"equivalent", "speed"}
+"""Kinds of mutants that no test of results can kill."""
 
 
 def write_page(results: dict[str, Any], modules: dict[str, dict[str, tuple[str, ...]]]) -> None:
@@ -28,9 +29,14 @@ def write_page(results: dict[str, Any], modules: dict[str, dict[str, tuple[str, 
     (FOLDER / "README.md").write_text(page(results, modules), encoding="utf-8")
 
 
+def explanations() -> dict[str, list[dict[str, str]]]:
+    """Return why mutants survive, by module."""
+    return tomllib.loads((FOLDER / "explained.toml").read_text(encoding="utf-8"))
+
+
 def page(results: dict[str, Any], modules: dict[str, dict[str, tuple[str, ...]]]) -> str:
     """Return the page."""
-    explained = tomllib.loads((FOLDER / "explained.toml").read_text(encoding="utf-8"))
+    explained = explanations()
     rows, survivors = [], []
     for part, of_part in modules.items():
         for module in of_part:
@@ -41,7 +47,7 @@ def page(results: dict[str, Any], modules: dict[str, dict[str, tuple[str, ...]]]
             alive = [one for one in record["mutants"] if one["state"] == "survived"]
             killed, late = len(states) - len(alive), states.count("time-out")
             tests = ", ".join(Path(test).stem.removeprefix("test_") for test in record["tests"])
-            real = len(states) - sum(_why(one, explained.get(module, []))[0] in _SAME for one in alive)
+            real = len(states) - sum(why(one, explained.get(module, []))[0] in SAME for one in alive)
             numbers = f"{record['possible']} | {len(states)} | {killed} | {late} | {killed / len(states):.0%}"
             source = f"`{record['sha256'][:12]}`{_changed(module, record)}"
             rows.append(f"| {part} | `{module}` | {numbers} | {killed / real:.0%} | {tests} | {source} |")
@@ -76,7 +82,7 @@ def _changed(module: str, record: dict[str, Any]) -> str:
     return "" if now == record["sha256"] else " †"
 
 
-def _why(one: dict[str, Any], explained: list[dict[str, str]]) -> tuple[str, str]:
+def why(one: dict[str, Any], explained: list[dict[str, str]]) -> tuple[str, str]:
     """Return the kind of a survivor and the reason; empty where nobody has said."""
     added = [line[1:] for line in one["diff"].splitlines() if line.startswith("+") and line[1:].strip() != "pass"]
     removed = [line[1:] for line in one["diff"].splitlines() if line.startswith("-")]
@@ -90,8 +96,8 @@ def _why(one: dict[str, Any], explained: list[dict[str, str]]) -> tuple[str, str
 
 
 def _survivor(one: dict[str, Any], explained: list[dict[str, str]]) -> str:
-    kind, why = _why(one, explained)
-    reason = f"*{kind}*: {why}" if kind else "**not explained yet**"
+    kind, reason = why(one, explained)
+    reason = f"*{kind}*: {reason}" if kind else "**not explained yet**"
     return f"Line {one['line']}, {one['operator']}. {reason}.\n\n```diff\n{one['diff']}\n```\n"
 
 
@@ -107,7 +113,7 @@ when all pass.
 ```
 uv run --group mutation python -P benchmarks/mutation/run.py                        # all modules; about an hour
 uv run --group mutation python -P benchmarks/mutation/run.py inference/density.py   # some
-uv run --group mutation python -P benchmarks/mutation/run.py --survivors            # only those that survived
+uv run --group mutation python -P benchmarks/mutation/run.py --survivors            # survivors a test could kill
 uv run --group mutation python -P benchmarks/mutation/run.py --page                 # write this page again
 ```
 

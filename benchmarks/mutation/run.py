@@ -2,7 +2,7 @@
 
     uv run --group mutation python -P benchmarks/mutation/run.py                        # all modules; about an hour
     uv run --group mutation python -P benchmarks/mutation/run.py inference/density.py   # some
-    uv run --group mutation python -P benchmarks/mutation/run.py --survivors            # only those that survived
+    uv run --group mutation python -P benchmarks/mutation/run.py --survivors            # survivors a test could kill
     uv run --group mutation python -P benchmarks/mutation/run.py --page                 # write README.md again
 
 Each run replaces the records of its modules in results.json and writes README.md. The working tree is copied and never
@@ -26,7 +26,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))
 
 from mutants import Mutant, mutants, sample
-from page import write_page
+from page import SAME, explanations, why, write_page
 from trial import ROOT, Baseline, Outcome, Running, Tree, import_libraries
 
 RESULTS = Path(__file__).with_name("results.json")
@@ -73,7 +73,11 @@ MODULES: dict[str, dict[str, tuple[str, ...]]] = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("modules", nargs="*", metavar="MODULE", help="such as inference/density.py; default all")
-    parser.add_argument("--survivors", action="store_true", help="only mutants recorded as survivors")
+    parser.add_argument(
+        "--survivors",
+        action="store_true",
+        help="only recorded survivors, without those explained as equivalent or speed",
+    )
     parser.add_argument("--page", action="store_true", help="only write README.md again")
     parser.add_argument("--size", type=int, default=SIZE, help="mutants per module")
     parser.add_argument("--jobs", type=int, default=1, help="mutants at a time")
@@ -102,7 +106,7 @@ def plan(
     todo: dict[str, list[str]], results: dict[str, Any], *, size: int, survivors: bool
 ) -> dict[str, tuple[dict[str, Any], list[Mutant]]]:
     """Return the record to begin with and the mutants to try, by module."""
-    planned = {}
+    planned, explained = {}, explanations()
     for module, tests in todo.items():
         source = (ROOT / module).read_text(encoding="utf-8")
         record = {
@@ -112,15 +116,16 @@ def plan(
             "seed": SEED,
             "tests": tests,
         }
-        every = mutants(source)
         if not survivors:
+            every = mutants(source)
             chosen = sample(every, size, f"{SEED} {module}")
             planned[module] = record | {"possible": len(every), "mutants": []}, chosen
         elif module in results and results[module]["sha256"] == record["sha256"]:
             old = results[module]
-            kept = [one for one in old["mutants"] if one["state"] != "survived"]
+            said = explained.get(module, [])
+            kept = [one for one in old["mutants"] if one["state"] != "survived" or why(one, said)[0] in SAME]
             alive = {_key(one) for one in old["mutants"]} - {_key(one) for one in kept}
-            again = [one for one in every if (one.operator, one.line, one.diff) in alive]
+            again = [one for one in mutants(source) if (one.operator, one.line, one.diff) in alive] if alive else []
             if again:
                 planned[module] = old | record | {"mutants": kept}, again
         else:
