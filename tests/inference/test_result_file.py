@@ -91,13 +91,14 @@ def test_a_second_result_of_the_same_fit_loads_equal_after_the_first_is_gone(sav
     assert fit.identical(load(saved))
 
 
-def test_the_mode_of_the_file_follows_the_umask(tmp_path):
-    before = os.umask(0o027)
+@pytest.mark.parametrize(("umask", "mode"), [(0o027, 0o640), (0o000, 0o666), (0o077, 0o600)])
+def test_the_mode_of_the_file_follows_the_umask(umask, mode, tmp_path):
+    before = os.umask(umask)
     try:
         save(small(), tmp_path / "r.nc")
     finally:
         os.umask(before)
-    assert stat.S_IMODE((tmp_path / "r.nc").stat().st_mode) == 0o640
+    assert stat.S_IMODE((tmp_path / "r.nc").stat().st_mode) == mode
 
 
 def test_force_through_a_link_replaces_what_it_points_to(tmp_path):
