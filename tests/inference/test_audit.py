@@ -8,6 +8,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
+import xarray as xr
 from dissensus.inference.audit import agreement, audit
 from dissensus.inference.density import area_density
 from dissensus.inference.result import attribute
@@ -336,3 +337,64 @@ def test_the_audit_of_an_area_is_that_of_its_own_draws():
         data["theta"].values[..., sizes[0] :] += 1.0
 
     assert _failing(_edited("unconstrained_posterior", edit)) == {"own-draws": "refused"}
+
+
+def _in_four_chains(edit=lambda data: None):
+    """Return the result with its scores as if they were those of four chains."""
+
+    def reshaped(data):
+        draws = data.sizes["draw"] // 4
+        rows = [data.isel(chain=0, draw=slice(c * draws, (c + 1) * draws), drop=True) for c in range(4)]
+        rows = [row.assign_coords(draw=np.arange(draws)) for row in rows]
+        chains = xr.concat(rows, dim="chain", join="outer")
+        chains = chains.assign_coords(chain=np.arange(4)).copy(deep=True)
+        edit(chains)
+        return chains
+
+    return _edited("scores", reshaped)
+
+
+def test_scores_of_several_chains_agree():
+    found = _found(_in_four_chains())
+    assert found["scores-r-hat"].state == found["scores-ess"].state == "ok"
+    assert found["scores-r-hat"].area is None
+    assert 1 < found["scores-r-hat"].value < 1.05
+    assert 200 < found["scores-ess"].value < np.inf
+    assert "scores-r-hat" not in _found(_sound())  # importance draws are one chain
+
+
+def _shift(score, **at):
+    def edit(data):
+        values = data[score].loc[{**at, "chain": 3}]
+        data[score].loc[{**at, "chain": 3}] = values * 0.5
+
+    return edit
+
+
+@pytest.mark.parametrize(
+    ("score", "at"),
+    [
+        ("contention", {"area": "b", "estimand": "population"}),
+        ("misalignment", {"area": "a", "estimand": "sample"}),
+        ("overall_contention", {"estimand": "sample"}),
+    ],
+)
+def test_a_score_on_which_chains_disagree_is_found(score, at):
+    found = _failing(_in_four_chains(_shift(score, **at)))
+    assert found["scores-r-hat"] == "refused"
+    assert set(found) <= {"scores-r-hat", "scores-ess"}
+
+
+def test_a_score_that_is_undefined_at_some_draws_is_not_compared():
+    assert _failing(_in_four_chains(_put("relative_misalignment", np.nan, chain=2, draw=5))) == {}
+
+
+def test_a_score_that_stands_still_in_one_chain_is_found():
+    found = _failing(_in_four_chains(_put("contention", 0.4, chain=1, area="a", estimand="sample")))
+    assert found["moving-scores"] == "refused"
+    assert (
+        "A chain of contention does not move."
+        == _found(_in_four_chains(_put("contention", 0.4, chain=1, area="a", estimand="sample")))[
+            "moving-scores"
+        ].message
+    )
