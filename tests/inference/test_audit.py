@@ -398,3 +398,11 @@ def test_a_score_that_stands_still_in_one_chain_is_found():
             "moving-scores"
         ].message
     )
+
+
+def test_an_area_of_one_unknown_is_asked_everything():
+    study = make_study(make_area("x y", name="one"))
+    fit = inference.fit(datasets.simulate(study, 60, seed=3), seed=3, draws=2_000)
+    assert attribute(fit, "diagnostics")["one"]["parameters"] == 1
+    assert Counter(check.area for check in audit(fit))["one"] == 6
+    assert _failing(fit) == {}
