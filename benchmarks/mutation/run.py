@@ -56,13 +56,13 @@ MODULES: dict[str, dict[str, tuple[str, ...]]] = {
     "checks": {
         "inference/checks.py": ("checks", "verdict", "immutable"),
         "inference/verdict.py": ("verdict", "immutable"),
-        "inference/audit.py": ("audit", "verdict"),
+        "inference/audit.py": ("audit",),
         "inference/structure_checks.py": ("structure_checks",),
-        "inference/finite_draws.py": ("finite_draws", "verdict"),
+        "inference/finite_draws.py": ("finite_draws",),
     },
     "save": {
         "inference/result_file.py": ("result_file",),
-        "inference/result_layout.py": ("result_layout", "result_file"),
+        "inference/result_layout.py": ("result_layout",),
         "inference/checkpoint.py": ("checkpoint", "immutable"),
         "inference/locked_file.py": ("locked_file", "checkpoint"),
     },
