@@ -17,6 +17,7 @@ _KINDS = {
     "declaration": "it guards against a use that the package makes nowhere",
     "disk": "it shows only when power fails or on another system",
     "text": "part of a text for readers that is put together elsewhere",
+    "since": "a test has been written for it since, and the mutant not been tried again",
     "gap": "no test notices",
 }
 """Why a mutant may survive."""
@@ -57,6 +58,8 @@ def page(results: dict[str, Any], modules: dict[str, dict[str, tuple[str, ...]]]
     every = [one["state"] for record in results.values() for one in record["mutants"]]
     killed = len(every) - every.count("survived")
     versions = sorted({f"dissensus {r['version']}, cosmic-ray {r['cosmic_ray']}" for r in results.values()})
+    untried = [f"`{module}`" for of_part in modules.values() for module in of_part if module not in results]
+    missing = f" Not tried yet: {', '.join(untried)}." if untried else ""
     kinds = "\n".join(f"- *{kind}*: {meaning}." for kind, meaning in _KINDS.items())
     return f"""{_HEAD}
 Of {len(every)} mutants {killed} were killed ({killed / len(every):.0%}). Tested with {"; ".join(versions)}.
