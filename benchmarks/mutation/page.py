@@ -62,7 +62,7 @@ def page(results: dict[str, Any], modules: dict[str, dict[str, tuple[str, ...]]]
     missing = f" Not tried yet: {', '.join(untried)}." if untried else ""
     kinds = "\n".join(f"- *{kind}*: {meaning}." for kind, meaning in _KINDS.items())
     return f"""{_HEAD}
-Of {len(every)} mutants {killed} were killed ({killed / len(every):.0%}). Tested with {"; ".join(versions)}.
+Of {len(every)} mutants {killed} were killed ({killed / len(every):.0%}). Tested with {"; ".join(versions)}.{missing}
 
 | part | module | possible | tried | killed | of these by time | share | of real ones | test files | source tried |
 |---|---|--:|--:|--:|--:|--:|--:|---|---|
