@@ -69,7 +69,12 @@ class AreaFit:
     @property
     def flat(self) -> Array:
         """Draws of all chains, (draw, coordinate)."""
-        return self.theta.reshape(-1, self.theta.shape[-1])
+        return flat_draws(self.theta)
+
+
+def flat_draws(theta: Array) -> Array:
+    """Return the draws of all chains, (draw, coordinate), from (chain, draw, coordinate); also of no coordinate."""
+    return theta.reshape(theta.shape[0] * theta.shape[1], theta.shape[2])
 
 
 def fit_area(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..datasets.choices import Choices
 from ..datasets.simulate import simulate
 from ..errors import InputError, shown
-from .area_fit import AreaFit, fit_area
+from .area_fit import AreaFit, fit_area, flat_draws
 from .area_scores import ESTIMANDS, AreaScores, area_scores
 from .calibration_design import LOG_LIKELIHOOD, Design, Quantity, quantities
 from .calibration_truth import ScoreArrays, true_log_likelihood, true_scores, true_theta, with_overall
@@ -127,7 +127,7 @@ def draw_area(density: AreaDensity, stream: np.random.SeedSequence) -> AreaDraws
     """Fit one area by the automatic path of :func:`fit`, and draw its scores."""
     fitting, scoring = stream.spawn(2)
     fitted = fit_area(density, np.random.default_rng(fitting), method="auto", draws=DRAWS)
-    theta = thin(fitted.theta, SCORE_DRAWS).reshape(-1, density.size)
+    theta = flat_draws(thin(fitted.theta, SCORE_DRAWS))
     return AreaDraws(fitted, area_scores(fitted.density, theta, np.random.default_rng(scoring)), theta)
 
 

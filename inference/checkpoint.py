@@ -209,9 +209,10 @@ def recover(path: str | os.PathLike[str]) -> Recovered:
     draws = {}
     for done in _finished(segments):  # in order of the attempts, so the last one stays
         chains = []
+        nothing = next(s.z[:0] for (a, t, _, _), s in segments.items() if (a, t) == (done.area, done.attempt))
         for chain in range(len(done.draws)):
             own = [s for (a, t, c, _), s in sorted(segments.items()) if (a, t, c) == (done.area, done.attempt, chain)]
-            chains.append(np.concatenate([s.z for s in own])[: min(done.draws)])
+            chains.append(np.concatenate([nothing, *(s.z for s in own)])[: min(done.draws)])
         draws[done.area] = np.stack(chains)
     return Recovered(run or {}, _finished(segments), draws)
 

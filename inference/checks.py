@@ -14,7 +14,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from .area_fit import MAX_RHAT, MIN_ESS, AreaFit
+from .area_fit import MAX_RHAT, MIN_ESS, AreaFit, flat_draws
 from .area_scores import AreaScores, population_scores
 from .importance import MAX_KHAT, MIN_EFFECTIVE
 from .mode import leading
@@ -150,7 +150,7 @@ def _nuts_checks(fit: AreaFit, scores: AreaScores) -> list[Check]:
         return [Check("chains", "refused", name, "NUTS needs four complete chains.")]
     names = SCORES if fit.density.states.weighted else SCORES[:1]
     # At every draw of the chains: the stored scores are thinned, and R-hat of few draws is above 1.01 by chance.
-    every = population_scores(fit.density, run.theta.reshape(-1, fit.density.size)).overall
+    every = population_scores(fit.density, flat_draws(run.theta)).overall
     columns = [np.asarray(getattr(every, score)).reshape(chains, -1) for score in names]
     columns = [column for column in columns if not np.ptp(column) <= 1e-12]
     rhat = float(np.max([fit.rhat, *(float(array_stats.rhat(column)) for column in columns)]))

@@ -14,6 +14,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ..datasets.choices import Choices
+from .area_fit import flat_draws
 from .area_scores import padded_conflict
 from .density import AreaDensity, chunks, evaluate_rows
 from .finite_draws import filled
@@ -134,7 +135,7 @@ def draws_of(fit: xr.DataTree, choices: Choices | None = None) -> tuple[AreaDraw
 def _thinned(theta: Array, total: int) -> Array:
     """Return ``total`` draws taken evenly from each chain, (draw, coordinate), as :func:`.fit.thin` took them."""
     at = np.linspace(0, theta.shape[1] - 1, total // len(theta)).round().astype(int)
-    return theta[:, at].reshape(-1, theta.shape[2])
+    return flat_draws(theta[:, at])
 
 
 def priors_as_units(density: AreaDensity) -> Units:

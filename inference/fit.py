@@ -17,7 +17,7 @@ from ..datasets.choices import Choices
 from ..datasets.study import Priors
 from ..errors import Fault, InputError, shown
 from .alternatives import STRUCTURES, Structure, fit_structure, leave_one_out
-from .area_fit import AreaFit, Method, fit_area
+from .area_fit import AreaFit, Method, fit_area, flat_draws
 from .area_scores import AreaScores, area_scores
 from .checkpoint import Checkpoint, recover
 from .checks import Check, prior_checks, sampling_checks
@@ -228,7 +228,7 @@ def _fit_parts(
 
 def _under(conflict: Array | None, job: _Job, fitted: AreaFit, theta: Array, scores: AreaScores) -> AreaScores:
     """Return the scores that leave the fit: with the conflict of each draw, where it is uncertain."""
-    drawn = with_conflict(scores, fitted.density, theta.reshape(-1, fitted.density.size), conflict, job.shares)
+    drawn = with_conflict(scores, fitted.density, flat_draws(theta), conflict, job.shares)
     return unknown_where(~np.isfinite(thin(fitted.theta, SCORE_DRAWS)).all(axis=-1).ravel(), drawn)
 
 
@@ -269,7 +269,7 @@ def _run_fit(job: _Job) -> AreaFit:
 def _run_scores(work: tuple[_Job, AreaFit, Array]) -> AreaScores:
     job, fitted, theta = work
     rng = np.random.default_rng(job.streams[1])
-    scores = area_scores(fitted.density, theta.reshape(-1, fitted.density.size), rng, shares=job.shares)
+    scores = area_scores(fitted.density, flat_draws(theta), rng, shares=job.shares)
     return unknown_where(~np.isfinite(thin(fitted.theta, SCORE_DRAWS)).all(axis=-1).ravel(), scores)
 
 
@@ -303,7 +303,7 @@ def _structures(
 
 def _own_structure(fitted: AreaFit, scores: AreaScores) -> Structure:
     area, density = fitted.density.area, fitted.density
-    theta = thin(filled(fitted.theta, fitted.modes[0].theta), SCORE_DRAWS).reshape(-1, density.size)
+    theta = flat_draws(thin(filled(fitted.theta, fitted.modes[0].theta), SCORE_DRAWS))
     flat = np.full(len(theta), -np.log(len(theta)))
     row_elpd = leave_one_out(row_log_likelihood(density, theta), flat)
     khat = fitted.importance.khat if fitted.importance is not None else float("nan")
@@ -316,7 +316,7 @@ def _run_checks(
 ) -> list[Check]:
     job, fitted, scores, theta, (structures, null) = work
     job.say.check()
-    flat = theta.reshape(-1, fitted.density.size)
+    flat = flat_draws(theta)
     rng = np.random.default_rng(job.streams[-1])
     return [
         *sampling_checks(fitted, scores, shares=job.shares),

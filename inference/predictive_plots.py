@@ -13,6 +13,7 @@ from scipy.special import ndtri
 from ..errors import Fault, InputError, shown
 from .agent_checks import agreement_verdict, goal_checks
 from .answer_tables import observed_tables
+from .area_fit import flat_draws
 from .density import AreaDensity
 from .figure_blocks import LINE, NOTE, WRAP, Block, Row, add_points, add_text, blocks_figure
 from .figure_style import escaped, finish, label, refuse
@@ -244,7 +245,7 @@ def area_of(fit: xr.DataTree, area: str | None) -> tuple[AreaDensity, Array]:
     densities = densities_of(fit, choices)
     density, theta = densities[at], thetas_of(fit, densities)[at]
     chains = fit["unconstrained_posterior"].sizes["chain"]
-    return density, thin(theta.reshape(chains, -1, density.size), SCORE_DRAWS).reshape(-1, density.size)
+    return density, flat_draws(thin(theta.reshape(chains, len(theta) // chains, density.size), SCORE_DRAWS))
 
 
 def _nothing(density: AreaDensity, message: str) -> InputError:

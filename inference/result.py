@@ -17,7 +17,7 @@ from ..datasets.patterns import area_choices
 from ..datasets.study import Priors, Study
 from ..forward_model.aggregation import mean_over_areas
 from .alternatives import Structure
-from .area_fit import AreaFit
+from .area_fit import AreaFit, flat_draws
 from .area_scores import ESTIMANDS, AreaScores, population_scores
 from .checks import Check, sentences, to_dataset
 from .density import AreaDensity, log_density, row_log_likelihood, with_nodes
@@ -275,7 +275,7 @@ def densities_of(fit: xr.DataTree, choices: Choices) -> tuple[AreaDensity, ...]:
 def thetas_of(fit: xr.DataTree, densities: Sequence[AreaDensity]) -> tuple[Array, ...]:
     """Return the parameter vectors of each area, (draw, coordinate)."""
     theta = fit["unconstrained_posterior"].to_dataset()["theta"].values
-    flat = theta.reshape(-1, theta.shape[-1])
+    flat = flat_draws(theta)
     edges = np.cumsum([density.size for density in densities])[:-1]
     return tuple(np.split(flat, edges, axis=1))
 

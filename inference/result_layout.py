@@ -141,6 +141,11 @@ def _variable_faults(found: Any, name: str) -> Iterator[str]:
         yield f"{shown(name)} is of type {brief(found.dtype)}"
 
 
+def _is_empty(found: xr.Variable) -> bool:
+    """Return whether a variable holds nothing; there may be no unknown parameter (one goal, one answer per agent)."""
+    return any(size == 0 for dim, size in found.sizes.items() if dim != "coordinate")
+
+
 def layout_fault(groups: Mapping[str, xr.Dataset], attributes: Mapping[str, Any]) -> str | None:
     """Return what a result lacks or holds in another form, None when it has the form of a result.
 
@@ -168,7 +173,7 @@ def _faults(groups: Mapping[str, xr.Dataset], attributes: Mapping[str, Any]) -> 
             found = groups[name].variables.get(variable)
             if found is None:
                 yield f"its {name} have no {variable}"
-            elif found.dims != dims or found.dtype.kind not in kinds or 0 in found.shape:
+            elif found.dims != dims or found.dtype.kind not in kinds or _is_empty(found):
                 yield f"the {variable} of its {name} has another form"
     yield from _attribute_faults(attributes)
     yield from _agreement_faults(groups, attributes)

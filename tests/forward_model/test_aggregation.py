@@ -41,7 +41,25 @@ def test_relative_misalignment_is_a_ratio_of_means():
     np.testing.assert_allclose(found, [0.7 / 1.25, np.nan])
 
 
-@pytest.mark.parametrize("bad", [[1.0], [1.0, -1.0], [0.0, 0.0], [1.0, np.inf]])
+def test_a_ratio_that_rounding_carries_past_1_is_1():
+    above = np.nextafter(0.5, 1)
+    assert fm.relative_over_areas([above, above], [0.5, 0.5]) == 1.0
+    assert fm.relative_over_areas([0.4, 0.4], [0.5, 0.5]) == pytest.approx(0.8, rel=1e-14)
+
+
+def test_area_weights_of_any_scale_mean_the_same():
+    for scale in (1e-300, 0.1, 1e300):
+        found = fm.mean_over_areas(SCORES, [3 * scale, scale])
+        np.testing.assert_allclose(found, [0.35, 0.125, 1], rtol=1e-14)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        *([1.0], [1.0, 1.0, 1.0], [[1.0, 1.0]], 1.0, [0.0, 0.0]),
+        *([1.0, -1.0], [2.0, -1.0], [-0.1, 1.0], [-2.0, -1.0], [1.0, np.inf], [np.nan, 1.0]),
+    ],
+)
 def test_bad_area_weights_are_refused(bad):
     with pytest.raises(InputError, match="one number per area"):
         fm.mean_over_areas(SCORES, bad)

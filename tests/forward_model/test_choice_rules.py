@@ -93,6 +93,14 @@ def test_draws_follow_the_seed_and_forgive_rounding():
     assert fm.draw_options(probability, item, Highest(np.random.PCG64(0))) == 9
 
 
+@pytest.mark.parametrize("shape", [(), (4,), (2, 3), (2, 1, 3)])
+def test_draws_have_the_leading_axes_of_the_probabilities(shape):
+    """Probabilities of 0 and 1 leave no choice, so every entry of the batch gets its own option."""
+    sure = np.random.default_rng(5).integers(0, [3, 2], (*shape, 2))
+    probability = np.concatenate([np.eye(3)[sure[..., 0]], np.eye(2)[sure[..., 1]]], axis=-1)
+    np.testing.assert_array_equal(fm.draw_options(probability, ITEM, 1), sure + np.array([0, 3]), strict=True)
+
+
 def test_options_need_items_without_gaps():
     with pytest.raises(ValueError, match="one item per option"):
         fm.follow_probability(SERVES, [0, 0, 1], BASELINE, 0.5)

@@ -67,6 +67,27 @@ def test_totals_without_pairs_or_weight_are_undefined():
     assert np.isfinite(scores.groups.relative_misalignment[0, 1])
 
 
+@pytest.mark.parametrize("weight", [0.1, 0.2, 0.3, 0.6, 0.7, 1e-9, 1e-300])
+@pytest.mark.parametrize("others", [1, 5])
+def test_one_agent_with_a_weight_among_others_without_makes_no_pair_that_cares(weight, others):
+    """Σ√w squared less Σw is rounding error there, and no weight."""
+    scores = fm.totals_scores(*totals([1] * (1 + others), [weight] + [0.0] * others, [0] * (1 + others), 1), CONFLICT)
+    assert scores.overall.pair_weight == 0
+    assert np.isnan(scores.overall.relative_misalignment)
+    assert scores.overall.misalignment == 0
+
+
+@pytest.mark.parametrize("scale", [1e-8, 1e-32, 1e-200])
+def test_relative_misalignment_does_not_depend_on_the_scale_of_weights(scale):
+    rng = np.random.default_rng(9)
+    codes, weights = rng.integers(0, 3, 30), rng.random(30)
+    one, other = (fm.totals_scores(*totals(codes, weights * c, [0] * 30, 1), CONFLICT).overall for c in (1.0, scale))
+    np.testing.assert_allclose(other.relative_misalignment, one.relative_misalignment, rtol=1e-12)
+    np.testing.assert_allclose(other.pair_weight / scale, one.pair_weight, rtol=1e-12)
+    alike = fm.totals_scores(*totals([0, 0], [scale, scale], [0, 0], 1), CONFLICT).overall
+    assert alike.pair_weight == pytest.approx(scale, rel=1e-12)
+
+
 # Uncertain states
 
 GOAL = np.array([0, 0, 1, 1, 2, 3])

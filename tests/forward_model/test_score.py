@@ -1,5 +1,6 @@
 """Laws, hand numbers and refusals of ``score``."""
 
+import itertools
 import json
 import math
 import time
@@ -216,6 +217,40 @@ def test_exact_normalisation_of_an_even_split_is_1_within_and_between_groups():
     np.testing.assert_allclose(fm.largest_contention([2, 3, 4, 10], 3), [1, 1, 5 / 6, 1 - 24 / 90])
 
 
+@pytest.mark.parametrize("k", [1, 2, 3, 5])
+def test_the_largest_contention_is_that_of_the_best_of_all_divisions(k):
+    """Found by trying every way to divide n agents among k goals; one agent makes no pair."""
+    conflict = 1 - np.eye(k)
+    for n in range(2, 7):
+        best = max(one_area(codes, [1] * n, conflict).contention.item() for codes in divisions(n, k))
+        assert fm.largest_contention(n, k) == pytest.approx(best, rel=1e-14)
+        assert largest_by_definition(n, k) == pytest.approx(best, rel=1e-14)
+    assert np.isnan(fm.largest_contention([0, 1], k)).all()
+
+
+def divisions(n, k):
+    """Yield one list of goals for every way of dividing n agents."""
+    for counts in itertools.product(range(n + 1), repeat=k):
+        if sum(counts) == n and list(counts) == sorted(counts):
+            yield np.repeat(np.arange(k), counts).tolist()
+
+
+def largest_by_definition(n, k):
+    counts = [n // k + (g < n % k) for g in range(k)]
+    return sum(a * b for g, a in enumerate(counts) for h, b in enumerate(counts) if g != h) / (n * (n - 1))
+
+
+def test_exact_normalisation_of_a_group_of_one_and_of_one_goal():
+    scores = one_area([0, 1, 1], [1] * 3, [[0, 1], [1, 0]], normalise="exact", by=["a", "b", "b"])
+    np.testing.assert_array_equal(scores.contention.squeeze(), [[np.nan, 1], [1, 0]])
+    more = one_area([0, 1, 1, 0, 0], [1] * 5, [[0, 1], [1, 0]], normalise="exact", by=["a", "b", "b", None, None])
+    np.testing.assert_array_equal(more.contention, scores.contention)  # who is in no group makes no group larger
+    alone = one_area([0, 0, 0], [1] * 3, [[0]], normalise="exact", by=["a", "b", "b"])
+    np.testing.assert_array_equal(alone.contention.squeeze(), [[np.nan, 0], [0, 0]])
+    three = one_area([0, 1, 2], [1] * 3, 0.5 - 0.5 * np.eye(3), normalise="exact", by=["a", "b", "b"])
+    np.testing.assert_allclose(three.contention.squeeze(), [[np.nan, 0.5], [0.5, 0.5]])
+
+
 def test_normalisation_leaves_relative_misalignment():
     population = ([0, 0, 1, 2], [0.5, 1, 0.1, 0.3], np.ones((3, 3)) - np.eye(3))
     plain, scaled = one_area(*population), one_area(*population, normalise="authors")
@@ -333,6 +368,10 @@ def test_tables_are_aligned_by_area_and_agent(named):
     assert grouped.contention.sel(area="x", group="v", group_other="v") == 1
     xr.testing.assert_identical(fm.score(goals.reset_index(drop=True), weights, areas, by=by), grouped)
     xr.testing.assert_identical(fm.score(goals, weights, areas, by=by.to_xarray().rename(index="agent")), grouped)
+    xr.testing.assert_identical(fm.score(goals, weights.reset_index(drop=True), areas, by=by), grouped)
+    bare = [xr.DataArray(t.to_numpy(), dims=("agent", "area"), coords={"area": ["x", "y"]}) for t in (goals, weights)]
+    xr.testing.assert_allclose(fm.score(bare[0], weights, areas, by=by), grouped)
+    xr.testing.assert_allclose(fm.score(goals, bare[1], areas, by=by), grouped)
 
 
 def test_numbered_rows_beside_names_are_taken_in_order(named):
@@ -457,6 +496,9 @@ def test_groups_must_be_one_label_per_agent(named):
 def test_a_group_per_agent_is_refused_before_it_fills_the_memory():
     goals, weights, areas = random_tables(5_000, 1)
     refused('"by" names 5,000 groups.*Merge groups', goals, weights, areas, by=np.arange(5_000))
+    refused('"by" names 1,001 groups.*at most 1,000', goals, weights, areas, by=np.arange(5_000) % 1_001)
+    most = one_area(np.arange(1_000) % 2, [1] * 1_000, [[0, 1], [1, 0]], by=np.arange(1_000))
+    assert most.sizes["group"] == 1_000
 
 
 def test_extra_dims_must_match(named):

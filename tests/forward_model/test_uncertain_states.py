@@ -80,3 +80,38 @@ def test_certain_states_equal_score_with_groups():
 def test_bad_states_are_refused(change, match):
     with pytest.raises(InputError, match=match):
         fm.expected_score(change(states()), AREA)
+
+
+def test_two_agents_are_enough():
+    """Goals at even odds: half of the pairs conflict, and E√w is 0.5 · 1 + 0.5 · 0.5 for each."""
+    probability = states(goal=("a", "b", "a", "b"), weight=(1.0, 1.0, 0.25, 0.25), n=2) * 0 + 0.25
+    result = fm.expected_score(probability, AREA)
+    np.testing.assert_allclose(result.contention, [0.5, 0.5])
+    np.testing.assert_allclose(result.misalignment, [0.5 * 0.75**2] * 2)
+    assert result.attrs["n_agents"] == 2
+
+
+def test_one_group_of_all_has_the_scores_of_all():
+    probability = states()
+    whole, grouped = fm.expected_score(probability, AREA), fm.expected_score(probability, AREA, by=["u"] * 4)
+    assert grouped.misalignment.shape == (2, 1, 1)
+    for name in ("contention", "misalignment"):
+        np.testing.assert_allclose(grouped[name][:, 0, 0], whole[name], rtol=1e-13)
+        assert "reasons" not in grouped[name].attrs
+
+
+@pytest.mark.parametrize(("sums", "worst"), [([1, 0.2, 1.3, 1], "0.2"), ([1, 0.9, 1.3, 1], "1.3")])
+def test_the_sum_that_is_furthest_from_1_is_shown(sums, worst):
+    probability = states() * np.array(sums)[:, None]
+    with pytest.raises(InputError, match=f'"probability" sums to {worst} over "state"'):
+        fm.expected_score(probability.transpose("draw", "agent", "state"), AREA)
+
+
+@pytest.mark.parametrize(("error", "good"), [(0.9e-8, True), (-0.9e-8, True), (1.1e-8, False), (-1.1e-8, False)])
+def test_rounding_of_the_sum_is_forgiven(error, good):
+    probability = states(n=3) * 0 + np.array([0.5, 0.25, 0.25 + error])
+    if good:
+        np.testing.assert_allclose(fm.expected_score(probability, AREA).contention, 2 * 0.5 * 0.25, rtol=1e-7)
+    else:
+        with pytest.raises(InputError, match="must sum to 1"):
+            fm.expected_score(probability, AREA)

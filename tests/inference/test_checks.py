@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import xarray as xr
 from dissensus.forward_model.pair_sums import PairScores
+from dissensus.inference import checks as module
 from dissensus.inference.area_fit import AreaFit
-from dissensus.inference.area_scores import area_scores
+from dissensus.inference.area_scores import area_scores, population_scores
 from dissensus.inference.checks import (
     Check,
     at_least,
@@ -26,7 +27,7 @@ from dissensus.inference.importance import importance_draws, resample
 from dissensus.inference.mode import Mode, find_modes
 from dissensus.inference.nuts import NutsDraws
 from dissensus.inference.parameters import draw_prior
-from dissensus.inference.sensitivity import SCORES
+from dissensus.inference.sensitivity import SCORES, prior_population_scores
 
 from dissensus import datasets
 
@@ -166,6 +167,7 @@ def _shifted_scores(fitted, scores):
         ("r-hat-scores", _shifted_scores),
         ("ess", _with(ess=399.0)),
         ("ess", _with(ess=np.nan)),
+        ("ess", _with(ess=0.0)),
         ("divergences", _run(diverging=_put((2, 7), True))),
         ("e-bfmi", _run(energy=lambda e: np.cumsum(e, axis=1))),
         ("e-bfmi", _run(energy=_put((1, 1), np.nan))),
@@ -316,3 +318,154 @@ def test_checks_survive_storage():
 
 def test_pair_scores_of_the_checks_are_named_as_the_scores():
     assert set(SCORES) <= set(PairScores._fields)
+
+
+def _by_name(fitted, scores):
+    return {check.name: check for check in sampling_checks(fitted, scores)}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [_importance(khat=0.7), _importance(khat=-np.inf), _importance(effective=400.0)],
+    ids=["k̂", "low k̂", "draws"],
+)
+def test_bounds_of_importance_draws_are_included(change):
+    assert set(_states(*change(*_weighted())).values()) == {"ok"}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        _with(rhat=1.01),
+        _with(ess=400.0),
+        _run(depth_reached=_put((0, slice(0, 10)), True)),
+    ],
+    ids=["r-hat", "ess", "1 % of trajectories"],
+)
+def test_bounds_of_chains_are_included(change):
+    assert set(_states(*change(*_chains())).values()) == {"ok"}
+
+
+def test_each_check_of_chains_shows_the_number_it_looked_at():
+    fitted, scores = _chains()
+    energy = fitted.nuts.energy
+    found = _by_name(
+        *_run(diverging=_put((slice(0, 3), 7), True), depth_reached=_put((0, slice(0, 20)), True))(fitted, scores)
+    )
+    bfmi = (
+        np.square(np.diff(energy, axis=1)).sum(axis=1)
+        / np.square(energy - energy.mean(axis=1, keepdims=True)).sum(axis=1)
+    ).min()
+    assert found["divergences"].value == 3
+    assert found["tree-depth"].value == pytest.approx(20 / DRAWS)
+    assert found["e-bfmi"].value == pytest.approx(bfmi, rel=0.02)
+    assert found["moving"].value == pytest.approx(fitted.nuts.theta.std(axis=1).min())
+    assert 1.0 <= found["r-hat"].value <= 1.01
+    assert 400 <= found["ess"].value <= 900
+    assert found["mcse"].value == pytest.approx(1 / np.sqrt(found["ess"].value))
+    assert {name: check.threshold for name, check in found.items() if name != "finite"} == {
+        **{"r-hat": 1.01, "r-hat-scores": 1.05, "ess": 400, "mcse": 0.05, "divergences": 0},
+        **{"e-bfmi": 0.3, "tree-depth": 0.01, "moving": 1e-12},
+    }
+    assert "3 draws diverged" in found["divergences"].message
+    assert "2% of trajectories" in found["tree-depth"].message
+
+
+@pytest.mark.parametrize(("ess", "rhat"), [(450.0, 1.005), (5e3, 1.0)])
+def test_the_worst_of_parameters_and_scores_decides(ess, rhat):
+    """What the fit says of its parameters, or the scores at every draw, whichever is worse."""
+    found = _by_name(*_with(ess=ess, rhat=rhat)(*_chains()))
+    own = _by_name(*_with(ess=1e9, rhat=0.0)(*_chains()))
+    assert own["ess"].value < 2 * DRAWS
+    assert own["r-hat"].value > 0.99
+    assert found["ess"].value == min(ess, own["ess"].value)
+    assert found["r-hat"].value == max(rhat, own["r-hat"].value)
+
+
+def test_scores_that_cannot_vary_have_no_r_hat():
+    """Without any conflict every score is 0 at every draw, which no chain disagrees on."""
+    fitted, _ = _chains()
+    area = replace(fitted.density.area, conflict=np.zeros_like(fitted.density.area.conflict))
+    fitted = replace(fitted, density=replace(fitted.density, area=area))
+    scores = area_scores(fitted.density, fitted.flat, np.random.default_rng(1))
+    assert not scores.sample.overall.contention.any()
+    found = _by_name(fitted, scores)
+    assert {check.state for check in found.values()} == {"ok"}
+    assert (found["r-hat"].value, found["r-hat-scores"].value, found["ess"].value) == (1.0, 1.0, 900.0)
+
+
+def _with_third_mode(shift, covariance):
+    fitted, scores = _weighted()
+    best = max(fitted.modes, key=lambda mode: mode.log_density)
+    other = replace(best, log_density=best.log_density + shift, covariance=covariance, log_mass=-np.inf)
+    return replace(fitted, modes=(*fitted.modes, other)), scores
+
+
+@pytest.mark.parametrize(("shift", "state"), [(-1.0, "ok"), (0.0, "ok"), (1.0, "refused")])
+def test_a_higher_mode_without_a_usable_hessian_is_refused_and_a_lower_one_is_not(shift, state):
+    assert _states(*_with_third_mode(shift, None))["hessian"] == state
+
+
+def test_an_area_without_parameters_needs_no_hessian():
+    density = density_of(make_choices(make_study(make_area("x -")), {"a0": [0, 1, 0]}))
+    assert density.size == 0
+    rng = np.random.default_rng(7)
+    fitted = AreaFit(density, (), "importance", np.zeros((1, 50, 0)), None, None)
+    assert _states(fitted, area_scores(density, np.zeros((50, 0)), rng))["hessian"] == "ok"
+
+
+def test_a_second_mode_shows_the_scores_of_both_and_the_largest_gap():
+    fitted, scores = _two_modes(5.0)
+    (check,) = [check for check in sampling_checks(fitted, scores) if check.name == "second-mode"]
+    at = population_scores(fitted.density, np.stack([mode.theta for mode in fitted.modes])).overall
+    gaps = {score: abs(np.diff(getattr(at, score)))[0] for score in SCORES}
+    assert check.value == pytest.approx(max(gaps.values()))
+    for score in SCORES:
+        one, other = getattr(at, score)
+        assert f"{score.replace('_', ' ')} {one:.2f}, {other:.2f}" in check.message
+
+
+@pytest.mark.parametrize("factor", [0.99, 1.01])
+def test_a_second_mode_within_one_standard_deviation_of_a_score_is_none(factor):
+    fitted, scores = _two_modes(5.0)
+    at = population_scores(fitted.density, np.stack([mode.theta for mode in fitted.modes])).overall
+    overall = scores.population.overall
+    for score in SCORES:
+        gap, old = abs(np.diff(getattr(at, score)))[0], getattr(overall, score)
+        overall = overall._replace(**{score: (old - old.mean()) / old.std() * gap * factor + 0.5})
+    scores = replace(scores, population=scores.population._replace(overall=overall))
+    assert ("second-mode" in _states(fitted, scores)) == (factor < 1)
+
+
+def test_contraction_is_one_less_the_share_of_the_variance_that_is_left():
+    fitted, scores = _weighted()
+    checks = _prior_states(fitted, scores, fitted.flat)
+    _, prior = prior_population_scores(fitted.density, np.random.default_rng(3))
+    for check in checks[:3]:
+        (score,) = check.scores
+        expected = 1 - getattr(scores.population.overall, score).var() / getattr(prior, score).var()
+        assert check.value == pytest.approx(expected)
+        assert check.threshold == 0.1
+    assert checks[3].threshold == 0.2
+    assert 0.2 < checks[3].value < 1
+
+
+def _blocks(fitted, scores, monkeypatch, **sensitivity):
+    """Return the checks when the prior moves scores by so much; two blocks, three scores."""
+    values = {
+        (score, block): sensitivity.get(f"{score}_{block}", 0.0) for score in SCORES for block in ("goals", "weights")
+    }
+    monkeypatch.setattr(module, "prior_sensitivity", lambda *_: values)
+    return [c for c in _prior_states(fitted, scores, fitted.flat) if c.name == "prior-sensitivity"]
+
+
+def test_a_prior_that_moves_scores_is_named_with_those_it_moves(monkeypatch):
+    bound = module.SENSITIVE
+    assert _blocks(*_weighted(), monkeypatch, contention_goals=bound) == []
+    (one,) = _blocks(*_weighted(), monkeypatch, contention_goals=bound + 0.01, misalignment_goals=bound + 0.2)
+    assert (one.state, one.value, one.threshold) == ("caution", pytest.approx(bound + 0.2), bound)
+    assert one.scores == ("contention", "misalignment")
+    assert f"The prior of the goals moves the score (power-scaling sensitivity above {bound}" in one.message
+    assert f"contention {bound + 0.01:.3f}, misalignment {bound + 0.2:.3f}" in one.message
+    two = _blocks(*_weighted(), monkeypatch, contention_goals=np.nan, misalignment_weights=1.0)
+    assert [check.scores for check in two] == [("contention",), ("misalignment",)]

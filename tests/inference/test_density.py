@@ -291,6 +291,40 @@ def test_batches_and_chunks_change_nothing(monkeypatch):
     np.testing.assert_allclose(log_density(density, theta), value, atol=1e-12)
 
 
+def _two_agents_of_many_options():
+    return density_of(random_choices(make_study(make_area(*["x y z -"] * 3)), 2, seed=30))
+
+
+def _rows_of_one_state():
+    """The null model has one state, and not every pair of half patterns occurs: these pairs outnumber everything."""
+    return null_density(density_of(random_choices(make_study(make_area(*["x y z -"] * 4)), 100, seed=31)))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: density_of(CASES["groups"]()),
+        lambda: density_of(CASES["luce, repeated"]()),
+        lambda: _pure_answers(4, 1),
+        _two_agents_of_many_options,
+        _rows_of_one_state,
+    ],
+    ids=["groups", "repeated", "all patterns", "two agents", "one state"],
+)
+def test_chunks_hold_as_many_draws_as_keep_the_arrays_small(make, monkeypatch):
+    density = make()
+    _, table, parts = module.evaluate_rows(density, np.zeros((1, density.size)))
+    exponentials = parts.first.size * density.rows.n_priors + parts.second.size
+    largest = max(exponentials, parts.probability.size, parts.row_loglik.size, table.size)
+    for chunk, draws in ((7 * largest, 7), (7 * largest + largest - 1, 7), (largest // 2, 1)):
+        monkeypatch.setattr(module, "_CHUNK", chunk)
+        parts = list(module.chunks(density, 23))
+        assert {part.stop - part.start for part in parts[:-1]} == {draws}
+        np.testing.assert_array_equal(np.concatenate([np.arange(23)[part] for part in parts]), np.arange(23))
+    monkeypatch.setattr(module, "_CHUNK", 7 * largest)
+    assert next(module.chunks(density, 23, per_draw=2 * largest)) == slice(0, 3)
+
+
 @pytest.mark.parametrize("case", ["follow, no goal", "luce, repeated", "groups"])
 def test_hessian(case):
     density = density_of(CASES[case]())

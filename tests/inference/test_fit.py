@@ -14,6 +14,7 @@ from dissensus.inference.fit import SCORE_DRAWS, thin
 from dissensus.inference.notes import no_weight_reason
 from dissensus.inference.parameters import constrain
 from dissensus.inference.result import choices_of, densities_of, thetas_of
+from dissensus.inference.verdict import verdict
 from scipy import stats
 
 from dissensus import datasets, forward_model, inference
@@ -505,3 +506,15 @@ def test_every_method_returns_the_same_groups(method):
     assert other["posterior"].sizes["chain"] * other["posterior"].sizes["draw"] == 2_000
     assert other["scores"].sizes["chain"] * other["scores"].sizes["draw"] == SCORE_DRAWS
     assert json.loads(other.attrs["method"]) == {"a": "nuts" if method == "nuts" else "importance"}
+
+
+def test_an_area_in_which_nothing_is_unknown(tmp_path):
+    """One goal and one answer each: the scores are 0, and the result is kept and read like any other."""
+    both = make_study(make_area("x -"), make_area("x y", "y x", name="b"))
+    answers = {"a0": [0, 0, 1, 0] * 10, "b0": [0, 1, 0, 1] * 10, "b1": [1, 0, 0, 1] * 10}
+    for some in (make_choices(both, answers), make_choices(make_study(make_area("x -")), {"a0": answers["a0"]})):
+        fit = inference.fit(some, seed=1, draws=1_000)
+        assert verdict(fit).state != "refused"
+        assert (inference.scores(fit)["contention"].sel(area="a") == 0).all()
+        inference.save(fit, tmp_path / f"{len(some.areas)}.nc")
+        assert inference.load(tmp_path / f"{len(some.areas)}.nc").identical(fit)

@@ -95,6 +95,28 @@ def test_many_patterns_of_few_halves_are_split():
     np.testing.assert_array_equal(second[:, :8], 0)
 
 
+@pytest.mark.parametrize(("answers", "halves"), [(1, 2), (6, 2), (12, 2), (13, 1)])
+def test_a_half_holds_twelve_answers_at_most(answers, halves):
+    """More could underflow; then the patterns stay whole, however many exponentials that costs."""
+    codes = np.stack(np.meshgrid(*[np.arange(9)] * 2, indexing="ij"), axis=-1).reshape(-1, 2)
+    counts = np.eye(9, dtype=np.int64)[codes].reshape(81, 18) * answers
+    first, second, a, b = split_items(counts, np.repeat([0, 1], 9), 48)
+    assert (len(first), len(second)) == ((9, 9) if halves == 2 else (81, 1))
+    np.testing.assert_array_equal(first[a] + second[b], counts)
+
+
+def test_a_cut_that_leaves_too_many_answers_on_one_side_is_passed_over():
+    """Three items answered 8 times: only a half of one item and a half of two, which would be too many."""
+    codes = np.stack(np.meshgrid(*[np.arange(3)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
+    counts = np.eye(3, dtype=np.int64)[codes].reshape(27, 9) * 8
+    first, second, _, _ = split_items(counts, np.repeat(np.arange(3), 3), 48)
+    assert (len(first), len(second)) == (27, 1)
+    mixed = counts.copy()
+    mixed[:, 6:] //= 2  # the third item 4 times: 8 and 8 + 4
+    first, second, _, _ = split_items(mixed, np.repeat(np.arange(3), 3), 48)
+    assert (len(first), len(second)) == (3, 9)
+
+
 @pytest.mark.parametrize("cut", [0, 1, 2, 3, 4])
 @pytest.mark.parametrize("times", [1, 6])
 def test_halves_give_the_plain_form(cut, times):

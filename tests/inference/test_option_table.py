@@ -118,6 +118,15 @@ def test_with_one_answer_an_option_that_serves_no_goal_says_nothing():
     assert not _table("x y xy -")[0].ignored.any()
 
 
+def test_with_one_answer_an_option_of_no_goal_speaks_against_the_goals_its_item_serves():
+    """Where the item serves no option to goal y, only agents of that goal choose it: the answer tells goals apart."""
+    table, _, _ = _table("x -", "x y -", "- -", weighted=False)
+    np.testing.assert_array_equal(table.ignored, [False, False, False, False, True, False, False])
+    p = np.exp(log_option_probability(np, table, np.zeros(7)))
+    np.testing.assert_allclose(p[:, :2], [[1, 0], [0.5, 0.5]], atol=1e-290)
+    np.testing.assert_allclose(p[:, 5:], 0.5)
+
+
 @pytest.mark.parametrize("rule", ["follow", "luce"])
 @pytest.mark.parametrize("kappa", [3.0, 50.0, 2000.0])
 def test_table_is_finite_for_any_scale_of_the_affinity(rule, kappa):

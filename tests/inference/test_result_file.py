@@ -91,13 +91,14 @@ def test_a_second_result_of_the_same_fit_loads_equal_after_the_first_is_gone(sav
     assert fit.identical(load(saved))
 
 
-def test_the_mode_of_the_file_follows_the_umask(tmp_path):
-    before = os.umask(0o027)
+@pytest.mark.parametrize(("umask", "mode"), [(0o027, 0o640), (0o000, 0o666), (0o077, 0o600)])
+def test_the_mode_of_the_file_follows_the_umask(umask, mode, tmp_path):
+    before = os.umask(umask)
     try:
         save(small(), tmp_path / "r.nc")
     finally:
         os.umask(before)
-    assert stat.S_IMODE((tmp_path / "r.nc").stat().st_mode) == 0o640
+    assert stat.S_IMODE((tmp_path / "r.nc").stat().st_mode) == mode
 
 
 def test_force_through_a_link_replaces_what_it_points_to(tmp_path):
@@ -483,3 +484,49 @@ def test_what_a_killed_process_left_is_removed_and_what_another_writes_is_not(tm
         fcntl.flock(held, fcntl.LOCK_EX)
         save(small(), path, force=True)
     assert set(tmp_path.iterdir()) == before | {alive, foreign}
+
+
+def test_two_who_write_the_same_result_do_not_take_each_others_file(tmp_path, monkeypatch):
+    """The second begins and ends while the first has written its numbers but not yet given them their name."""
+    pytest.importorskip("fcntl")
+    path, push = tmp_path / "r.nc", os.fsync
+
+    def meanwhile(descriptor):
+        monkeypatch.setattr(os, "fsync", push)
+        save(small(), path, force=True)
+        push(descriptor)
+
+    monkeypatch.setattr(os, "fsync", meanwhile)
+    save(small(), path, force=True)
+    assert load(path).identical(small())
+    assert [file.name for file in tmp_path.iterdir()] == ["r.nc"]
+
+
+def test_a_folder_is_asked_whether_it_may_be_written_and_entered(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(os, "access", lambda path, mode: asked.append((str(path), mode)) or True)
+    assert check_target(tmp_path / "r.nc") == tmp_path / "r.nc"
+    assert asked == [(str(tmp_path), os.W_OK | os.X_OK)]
+
+
+class Stream(io.BytesIO):
+    """Bytes that are asked for at most a few times."""
+
+    asked = 0
+
+    def read(self, size=-1):
+        self.asked += 1
+        assert self.asked < 10
+        return super().read(size)
+
+
+@pytest.mark.parametrize("length", [0, 1, 2, 99, 100])
+def test_the_checksum_of_a_large_file_is_that_of_the_bytes_before_the_last_line(length):
+    data = bytes(range(100))
+    stream = Stream(data + b"trailer" * (length < 100))
+    assert result_file._digest(stream, length) == hashlib.sha256(data[:length]).hexdigest()
+    assert stream.tell() == length
+
+
+def test_a_file_that_shrinks_meanwhile_has_another_checksum_and_an_end():
+    assert result_file._digest(Stream(b"ab"), 5) == hashlib.sha256(b"ab").hexdigest()

@@ -42,6 +42,14 @@ def test_luce_needs_more_nodes_the_sharper_its_answers_are():
     assert [default_nodes(20, rule="luce", kappa=kappa) for kappa in (1.0, 3.0, 6.0)] == [16, 16, 32]
 
 
+@pytest.mark.parametrize(
+    ("answers", "kappa", "nodes"),
+    [(40, 1.5, 16), (40, 1.51, 32), (20, 3.0, 16), (20, 3.01, 32), (41, 1.5, 32), (40, 0.01, 16), (41, 0.01, 32)],
+)
+def test_luce_has_the_nodes_of_follow_up_to_a_scale_of_one_and_a_half(answers, kappa, nodes):
+    assert default_nodes(answers, rule="luce", kappa=kappa) == nodes
+
+
 @pytest.mark.parametrize("mean", [0.05, 0.3, 0.9])
 @pytest.mark.parametrize("concentration", [0.5, 4.0, 15.0])
 def test_node_prior_has_the_moments_of_the_beta(mean, concentration):

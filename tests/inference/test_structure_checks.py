@@ -96,6 +96,99 @@ def test_a_structure_that_could_not_be_fitted_leaves_the_question_open():
     assert "'luce' could not be fitted" in check.message
 
 
+def _exactly(*elpds, **scores):
+    """Return structures whose ELPDs are these very numbers."""
+    return [replace(one, elpd=elpd) for one, elpd in zip(_all(0, 0, 0, 0, **scores), elpds, strict=True)]
+
+
+def test_a_lead_of_four_is_none_and_such_a_structure_still_has_its_say():
+    low, high = _with("contention", 0.115, 0.215), _with("contention", 0.315, 0.415)
+    check = _depends(_exactly(-200.0, -300.0, -196.0, -300.0))
+    assert (check.state, check.value, check.threshold) == ("ok", 4.0, 4.0)
+    check = _depends(_exactly(-200.0, -204.0, -300.0, -300.0, s0=low, s1=high, s2=low, s3=low))
+    assert check.state == "caution"
+    assert "0.12 to 0.21 under 'follow', 0.32 to 0.41 under 'follow, no goal'" in check.message
+    check = _depends(_exactly(-200.0, -204.001, -300.0, -300.0, s0=low, s1=high, s2=low, s3=low))
+    assert check.state == "ok"
+    # the distance is that to the best of them, not to the study's own
+    assert _depends(_exactly(-200.0, -202.0, -197.0, -300.0, s0=low, s1=high, s2=low, s3=low)).state == "ok"
+
+
+@pytest.mark.parametrize(("apart", "state"), [(0.019, "note"), (0.021, "caution")])
+def test_intervals_that_do_not_meet_matter_from_two_hundredths_on(apart, state):
+    one, other = _with("contention", 0.300, 0.301), _with("contention", 0.300 + apart, 0.301 + apart)
+    check = _depends(_all(0, -1, -2, -3, s0=one, s1=one, s2=one, s3=other))
+    assert check.state == state
+    assert ("a difference too small to matter" in check.message) == (state == "note")
+    assert "both predict as well" in check.message
+
+
+def test_intervals_that_touch_are_not_apart():
+    one = _with("contention", 0.3, 0.3)
+    assert _depends(_all(0, -1, -2, -3, s0=one, s1=one, s2=one, s3=one)).state == "ok"
+
+
+@pytest.mark.parametrize("order", [("contention", "misalignment"), ("misalignment", "contention")])
+def test_a_difference_that_matters_is_said_before_one_that_does_not(order):
+    large, small = order
+    one = _with(large, 0.1, 0.2)
+    one = replace(one, sample=one.sample._replace(overall=one.sample.overall._replace(**{small: np.full(400, 0.3)})))
+    overall = one.sample.overall._replace(**{large: np.linspace(0.5, 0.6, 400), small: np.full(400, 0.301)})
+    other = replace(one, sample=one.sample._replace(overall=overall))
+    check = _depends(_all(0, -1, -2, -3, s0=one, s1=one, s2=one, s3=other))
+    assert check.state == "caution"
+    assert check.message.startswith(f"The score depends on the model: {large} is 0.1")
+
+
+@pytest.mark.parametrize(("khat", "state"), [(0.7, "ok"), (0.71, "caution"), (np.nan, "caution"), (np.inf, "caution")])
+def test_an_alternative_with_poor_weights_leaves_the_question_open(khat, state):
+    structures = _all(0, -1, -2, -3)
+    structures[1] = replace(structures[1], khat=khat)
+    check = _depends(structures)
+    assert check.state == state
+    if state == "caution":
+        assert "The structure 'follow, no goal' could not be fitted well" in check.message
+
+
+def test_the_studys_own_structure_is_judged_by_the_fit_and_not_by_these_weights():
+    structures = _all(0, -1, -2, -3)
+    structures[0] = replace(structures[0], khat=5.0)
+    assert _depends(structures).state == "ok"
+    structures[0] = replace(structures[0], elpd=float("nan"))
+    check = _depends(structures)
+    assert check.state == "caution"
+    assert "The structure 'follow' could not be fitted well" in check.message
+
+
+def test_all_structures_that_could_not_be_fitted_are_named():
+    structures = _all(0, -1, -2, -3)
+    structures[1] = replace(structures[1], khat=0.9)
+    structures[3] = replace(structures[3], elpd=-np.inf)
+    assert (
+        "The structure 'follow, no goal' and 'luce, no goal' could not be fitted well" in _depends(structures).message
+    )
+
+
+def test_what_is_known_of_the_dependence_is_said_though_another_structure_could_not_be_fitted():
+    structures = _all(0, -1, 5, -3)
+    structures[1] = replace(structures[1], khat=0.9)
+    check = _depends(structures)
+    assert check.state == "caution"
+    assert "'luce' predicts better than 'follow' (ELPD +5.0)" in check.message
+
+
+def test_areas_of_single_answers_ask_neither_question_and_areas_without_conflict_no_second():
+    single = density_of(random_choices(make_study(make_area("x y z")), 20, seed=2))
+    assert structure_checks(single, _all(0, 0, 9, 0), None) == []
+    peaceful = density_of(random_choices(make_study(make_area("x y", "y x", conflict=0.0)), 20, seed=2))
+    null = _structure("null", True, 0)
+    assert [check.name for check in structure_checks(peaceful, _all(0, 0, 0, 0), null)] == ["depends-on-model"]
+    assert [check.name for check in structure_checks(_density(), _all(0, 0, 0, 0), null)] == [
+        "depends-on-model",
+        "null-model",
+    ]
+
+
 def _null(gap, spread):
     """Return the check of a null model behind by ``gap`` in all, with a standard error of ``spread``."""
     density = _density()

@@ -10,9 +10,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from dissensus.inference.area_fit import fit_area
+from dissensus.inference.checks import Check, from_dataset
 from dissensus.inference.parameters import draw_prior
 from dissensus.inference.result import attribute
-from dissensus.inference.verdict import verdict
+from dissensus.inference.verdict import SEALED, SEALED_ATTRIBUTES, Verdict, close, verdict, weightiest_first
 
 from dissensus import datasets, inference
 from dissensus.errors import InputError, Refused
@@ -338,3 +339,113 @@ def test_numbers_of_a_refused_fit_are_marked_when_asked_for():
     assert set(rows["state"]) == {"refused"}
     assert inference.scores(fit, allow_unreliable=True).attrs["allow_unreliable"] == 1
     assert inference.to_json(fit, allow_unreliable=True)["allow_unreliable"] is True
+
+
+def _changed(fit):
+    """Return what the verdict says has changed, in its own words."""
+    found = [reason for reason in verdict(fit).reasons if reason.startswith("The result has changed")]
+    return found[0].split("(")[1].rstrip(").").split(", ") if found else []
+
+
+@pytest.mark.parametrize("group", sorted(set(SEALED) - {"sample_stats"}))
+def test_a_change_of_any_sealed_group_is_named(group):
+    fit = copy("auto")
+    data = fit[group].to_dataset()
+    fit[group] = type(fit)(data.assign(mine=0.0))
+    assert _changed(fit) == [group]
+    del fit[group]
+    assert _changed(fit) == (["its structure"] if group == "checks" else [group])
+    assert verdict(fit).refused
+
+
+@pytest.mark.parametrize("name", SEALED_ATTRIBUTES)
+def test_a_change_of_any_sealed_attribute_is_found(name):
+    fit = copy("auto")
+    assert name in fit.attrs
+    fit.attrs[name] = json.dumps({"other": attribute(fit, name)})
+    assert _changed(fit) in (["attributes"], ["its structure"])
+    assert verdict(fit).refused
+
+
+def _shares(edit):
+    """Return a change of the goal shares of the posterior; everything else in the group stays."""
+    return lambda data: data.assign(goal_share=edit(data["goal_share"].variable))
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        _shares(lambda shares: shares.transpose(*reversed(shares.dims))),
+        _shares(lambda shares: shares.astype("f4")),
+        _shares(lambda shares: -shares),
+        _shares(lambda shares: shares.copy(data=shares.values[:, ::-1])),
+        _shares(lambda shares: shares.copy(data=shares.values.view("i8"))),
+        _shares(lambda shares: shares.set_dims({"one": 1, **shares.sizes})),
+        _shares(lambda shares: type(shares)((*shares.dims[:-1], "other"), shares.values)),
+        lambda data: data.rename(goal_share="goal_sharf"),
+        lambda data: data.rename(goal_share="a"),
+        lambda data: data.isel(draw=slice(1, None)),
+    ],
+    ids=[
+        *("order of dims", "precision", "sign", "order of draws", "type only", "shape only", "dim only"),
+        *("name only", "name and place", "one draw less"),
+    ],
+)
+def test_the_seal_holds_names_dims_types_and_values(edit):
+    fit = copy("auto")
+    fit["posterior"] = type(fit)(edit(fit["posterior"].to_dataset()))
+    assert _changed(fit) == ["posterior"]
+
+
+def test_labels_of_agents_are_left_to_the_hash_of_the_data():
+    fit = copy("auto")
+    data = fit["agents"].to_dataset()
+    fit["agents"] = type(fit)(data.assign_coords(agent=data["agent"].values[::-1]))
+    assert verdict(fit).state == attribute(fit, "state")
+
+
+def _closed(*checks):
+    fit = copy("auto")
+    fit.attrs["notes"] = json.dumps(["A note."])
+    return close(fit, checks)
+
+
+def test_a_result_is_closed_with_its_checks_its_state_and_its_reasons():
+    said = (
+        Check("a", "ok", "a", "not said"),
+        Check("b", "note", "a", "not said either"),
+        Check("c", "caution", "a", "Weak."),
+        Check("d", "caution", None, "Held back.", blank=True),
+        Check("e", "refused", "a", "Broken."),
+    )
+    fit = _closed(*said)
+    found = verdict(fit)
+    assert repr(found.checks) == repr(said)
+    assert (found.state, found.refused, found.notes) == ("refused", True, ("A note.",))
+    assert found.reasons == ("a: Broken.", "Held back.", "a: Weak.")
+    assert (attribute(fit, "state"), attribute(fit, "reasons")) == ("refused", list(found.reasons))
+    assert repr(from_dataset(fit["checks"].to_dataset())) == repr(said)
+
+
+@pytest.mark.parametrize(("states", "state"), [(["ok", "note"], "ok"), (["caution", "ok"], "caution")])
+def test_the_state_is_that_of_the_worst_check(states, state):
+    found = verdict(_closed(*(Check(str(k), one, None, "Why.") for k, one in enumerate(states))))
+    assert (found.state, found.refused) == (state, False)
+    assert found.reasons == (("Why.",) if state == "caution" else ())
+
+
+@pytest.mark.parametrize(
+    "checks", [(), (Check("a", "fine", None, ""),), (Check("a", "ok", None, ""), Check("b", "", None, ""))]
+)
+def test_without_checks_or_with_an_unknown_state_nothing_is_published(checks):
+    assert verdict(_closed(*checks)).state == "refused"
+
+
+def test_reasons_that_refuse_come_first_then_those_that_hold_numbers_back():
+    states = [("caution", False), ("refused", True), ("caution", True), ("refused", False), ("caution", False)]
+    checks = [Check(str(k), state, None, "", blank=blank) for k, (state, blank) in enumerate(states)]
+    assert [check.name for check in weightiest_first(checks)] == ["1", "3", "2", "0", "4"]
+
+
+def test_a_verdict_is_refused_by_its_state_alone():
+    assert [Verdict(state, (), (), ()).refused for state in ("ok", "caution", "refused")] == [False, False, True]
