@@ -86,7 +86,8 @@ def read_table(table: Any, study: Study, *, delimiter: str | None = None, source
         rows = agents_of_rows(reading, times)
         agents = np.arange(1, len(rows) + 1).astype(str).astype(object)
         answers = {item: given[rows] for item, given in answers.items()}
-        group, weight = (None if values is None else values[rows] for values in (group, weight))
+        group = None if group is None else group[rows]
+        weight = None if weight is None else weight[rows]
     return build_choices(
         study,
         agents,

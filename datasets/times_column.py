@@ -38,7 +38,7 @@ def row_times(reading: Reading) -> NDArray[np.int64] | None:
     idle = int((number == 0).sum())
     if idle:
         reading.findings.append(Finding("zero-times", f"{idle:,} rows that count 0 times are left out.", "note"))
-    return np.maximum(number, 0)
+    return np.asarray(np.maximum(number, 0))
 
 
 def _parse(label: str) -> int:
