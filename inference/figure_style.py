@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 import xarray as xr
@@ -21,6 +22,7 @@ ABOVE, BELOW = 95, 105
 INTERVALS = "Mean and 90 % interval."
 
 _LABEL = 28
+_WIDTH, _LINES = 80, 6  # of a text beside a point
 
 
 def refuse(fit: xr.DataTree, allow_unreliable: bool) -> None:
@@ -33,6 +35,11 @@ def refuse(fit: xr.DataTree, allow_unreliable: bool) -> None:
 def escaped(text: str) -> str:
     """Return a text that plotly shows as it is: no markup, no mathematics, no control characters."""
     return html.escape(clean(text), quote=False).replace("$", "&#36;")
+
+
+def wrapped(text: str) -> list[str]:
+    """Return the first lines of a long text, each escaped: never cut within an escape."""
+    return [escaped(line) for line in textwrap.wrap(clean(text), _WIDTH)[:_LINES]]
 
 
 def label(text: str, most: int = _LABEL) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -12,7 +11,7 @@ import xarray as xr
 from ..datasets.study import Study
 from ..errors import Fault, InputError, shown
 from .checks import from_dataset
-from .figure_style import STATE_COLOURS, escaped, finish, label, refuse
+from .figure_style import STATE_COLOURS, finish, label, refuse, wrapped
 from .group_sizes import SMALL_GROUP, group_sizes, small_groups_of
 from .report_text import ESTIMAND_NAMES, number
 from .result import attribute
@@ -205,7 +204,7 @@ def plot_groups(
         i, j = (groups.index(name) for name in pair)
         value, bounds = number(row)
         names = " and ".join(map(label, pair)) if i != j else f"within {label(pair[0])}"
-        said = "<br>".join(textwrap.wrap(escaped(" ".join(row["reasons"])), 80)[:6])
+        said = "<br>".join(wrapped(" ".join(row["reasons"])))
         for at in {(i, j), (j, i)}:
             mean[at] = np.nan if row["mean"] is None else row["mean"]
             text[at] = f"{value}<br>{bounds}" if bounds else value
@@ -272,7 +271,7 @@ def _row_points(rows: list[pd.Series]) -> pd.DataFrame:
     points["hover"] = [
         f"{'overall' if pd.isna(row['area']) else label(row['area'])}: {row['score'].replace('_', ' ')}<br>"
         f"{' '.join(number(row))}<br>{row['state']}"
-        + "".join(f"<br>{line}" for line in textwrap.wrap(escaped(" ".join(row["reasons"])), 80)[:6])
+        + "".join(f"<br>{line}" for line in wrapped(" ".join(row["reasons"])))
         for row in rows
     ]
     return points

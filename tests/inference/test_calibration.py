@@ -22,7 +22,10 @@ from dissensus.errors import InputError
 from .calibration_designs import DESIGNS, design, study
 
 LEFT_OUT = {
-    *(f"dissensus.datasets.{name}" for name in ("choices", "findings", "look_alike", "study", "validation")),
+    *(
+        f"dissensus.datasets.{name}"
+        for name in ("choices", "findings", "look_alike", "study", "uncertain_conflict", "validation")
+    ),
     *(f"dissensus.forward_model.{name}" for name in ("labelled", "problem_area", "score", "weight_means")),
     *(f"dissensus.inference.{name}" for name in ("calibration_ranks", "checks", "fit", "model", "parallel")),
     "dissensus.errors",
