@@ -104,13 +104,24 @@ def test_bad_options_exit_with_2(run, study, arguments, message):
     assert "Traceback" not in err
 
 
+def _listen():
+    """Take interrupts, which jobs in the background of a shell ignore, and what they start with them."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_an_interrupt_keeps_what_is_finished(study, tmp_path):
     """The real command on two cores, interrupted after its first data sets; its processes end with it."""
     folder = tmp_path / "run"
     command = [sys.executable, "-P", "-m", "dissensus", "calibrate", study, "--agents", "20", "--sets", "10000"]
     command += ["--seed", "1", "--cores", "2", "-o", str(folder)]
     journal = folder / "data_sets.jsonl"
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
+    with subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=_listen,  # noqa: PLW1509 - this process starts no threads of its own
+    ) as process:
         began = time.monotonic()
         while not (journal.exists() and journal.read_bytes().count(b"\n") >= 3):
             assert process.poll() is None and time.monotonic() - began < 300
