@@ -13,8 +13,6 @@ from ..errors import Fault, InputError
 from .calibration_design import Design
 from .calibration_ranks import SetResult, run_set
 
-_PATIENCE = 5.0  # seconds
-
 
 def run_sets(design: Design, seed: int, numbers: Sequence[int], cores: int | None) -> Generator[SetResult]:
     """Yield the results of data sets as they are finished, in any order.
@@ -43,13 +41,8 @@ def run_sets(design: Design, seed: int, numbers: Sequence[int], cores: int | Non
         raise InputError(Fault(code="process-died", message=message, remedy=remedy)) from None
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
-        children = set(multiprocessing.active_children()) - before
-        for child in children:
+        for child in set(multiprocessing.active_children()) - before:
             child.terminate()
-        for child in children:  # one that does not end would keep the terminal
-            child.join(_PATIENCE)
-            if child.is_alive():
-                child.kill()
 
 
 def _begin() -> None:

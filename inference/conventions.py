@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from scipy.linalg import LinAlgError
 
 from ..datasets.study import Priors
-from ..errors import Refused
 from ..forward_model.aggregation import AREA_MEANS, mean_over_areas, relative_over_areas
 from ..forward_model.weight_means import WEIGHT_MEANS, mean_of_two
 from .area_scores import padded_conflict
@@ -33,7 +32,7 @@ from .parameters import constrain, log_prior
 from .result import attribute, choices_of, densities_of, thetas_of
 from .structure_checks import interval
 from .summary import summarize
-from .verdict import verdict
+from .verdict import require_reliable
 
 Array = NDArray[np.float64]
 
@@ -96,9 +95,7 @@ def conventions(fit: xr.DataTree, *, seed: int = 1, allow_unreliable: bool = Fal
     Refused
         If the fit is refused and ``allow_unreliable`` is False.
     """
-    judged = verdict(fit)
-    if judged.refused and not allow_unreliable:
-        raise Refused(judged.reasons)
+    require_reliable(fit, allow_unreliable=allow_unreliable)
     choices = choices_of(fit)
     densities = densities_of(fit, choices)
     thetas = [theta[_evenly(len(theta))] for theta in thetas_of(fit, densities)]

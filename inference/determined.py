@@ -7,12 +7,11 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from ..errors import Refused
 from .density import AreaDensity
 from .identify import coordinate_names, free_directions, least_determined
 from .parameters import draw_prior
 from .result import choices_of, densities_of, thetas_of
-from .verdict import verdict
+from .verdict import require_reliable
 
 Array = NDArray[np.float64]
 
@@ -46,9 +45,7 @@ def determined(fit: xr.DataTree, *, allow_unreliable: bool = False) -> pd.DataFr
     Refused
         If the fit is refused and ``allow_unreliable`` is False.
     """
-    judged = verdict(fit)
-    if judged.refused and not allow_unreliable:
-        raise Refused(judged.reasons)
+    require_reliable(fit, allow_unreliable=allow_unreliable)
     densities = densities_of(fit, choices_of(fit))
     rows = [
         row

@@ -14,12 +14,12 @@ from typing import Any
 import pandas as pd
 import xarray as xr
 
-from ..errors import Fault, InputError, Refused, shown
+from ..errors import Fault, InputError, shown
 from .group_sizes import group_sizes, small_groups_of
 from .result import attribute
 from .result_file import check_target, move_into_place
 from .summary import summarize
-from .verdict import verdict
+from .verdict import require_reliable
 
 _FORMULA = "=+-@−"
 _STEERING = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]")
@@ -74,9 +74,7 @@ def to_csv(
         If the file exists and ``force`` is False, or cannot be written; if there are no groups and ``by`` asks for
         them.
     """
-    found = verdict(fit)
-    if found.refused and not allow_unreliable:
-        raise Refused(found.reasons)
+    found = require_reliable(fit, allow_unreliable=allow_unreliable)
     frame = summarize(fit, by=by, allow_unreliable=allow_unreliable)
     sizes = group_sizes(fit) if by == "group" else {}
     left_out = small_groups_of(fit) if sizes and not small_groups else ()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
-from ..errors import Refused, clean
+from ..errors import clean
 from .report_text import origin
 from .result import attribute
 from .verdict import verdict
@@ -23,13 +23,6 @@ INTERVALS = "Mean and 90 % interval."
 
 _LABEL = 28
 _WIDTH, _LINES = 80, 6  # of a text beside a point
-
-
-def refuse(fit: xr.DataTree, allow_unreliable: bool) -> None:
-    """Raise :class:`Refused` for a refused fit unless it was asked for all the same."""
-    found = verdict(fit)
-    if found.refused and not allow_unreliable:
-        raise Refused(found.reasons)
 
 
 def escaped(text: str) -> str:

@@ -251,6 +251,13 @@ def _share_sentence(names: tuple[str, ...], sd: Array) -> str:
     return f"These answers alone tell the share of '{names[worst]}' with an expected standard deviation of {size}."
 
 
+def possible_patterns(area: AreaChoices) -> int:
+    """Return the number of distinct sets of answers of an agent who answers each item as often as anybody does."""
+    sizes = np.bincount(area.item_of_option).tolist()
+    times = area.item_answers.max(axis=0, initial=0).tolist()
+    return prod(comb(t + size - 1, size - 1) for t, size in zip(times, sizes, strict=True))
+
+
 def item_rule(area: AreaChoices) -> str | None:
     """Return why the items of an area are too few for its goals, whatever the number of agents; None if they are not.
 
@@ -275,12 +282,10 @@ def item_rule(area: AreaChoices) -> str | None:
                 return (
                     f"The goals '{area.goals[k]}' and '{goal}' are served by the same options and cannot be told apart."
                 )
-    sizes = np.bincount(area.item_of_option).tolist()
-    times = area.item_answers.max(axis=0, initial=0).tolist()
     n_parameters = len(area.goals) - 1 + area.no_goal + 2
     n_parameters += Parameters(1, 0, True, True, **baseline_layout(area), priors=Priors()).baseline_basis.shape[1]
     n_parameters += int((~area.states_goals).sum())  # a scale for each stated importance
-    n_patterns = prod(comb(t + size - 1, size - 1) for t, size in zip(times, sizes, strict=True))
+    n_patterns = possible_patterns(area)
     if n_parameters <= n_patterns - 1:
         return None
     remedy = ' or set baseline = "uniform"' if area.baseline == "free" else ""

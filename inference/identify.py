@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import product
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,7 @@ from scipy.linalg import null_space
 from ..datasets.choices import AreaChoices, Choices
 from ..datasets.study import Priors
 from .density import AreaDensity, at_face_value
-from .identification import expected_information, item_rule, share_information
+from .identification import expected_information, item_rule, possible_patterns, share_information
 from .model import area_densities, resolve_priors, share_names
 from .parameters import zero_sum_basis
 
@@ -97,11 +96,6 @@ def _row(density: AreaDensity) -> dict[str, Any]:
         "state": "caution" if sentences else "ok",
         "sentences": " ".join(sentences),
     }
-
-
-def possible_patterns(area: AreaChoices) -> int:
-    """Return the number of distinct sets of answers that agents of an area could give, each item answered once."""
-    return prod(np.bincount(area.item_of_option).tolist())
 
 
 def kruskal(sizes: Sequence[int], goals: int) -> bool:

@@ -10,8 +10,9 @@ import xarray as xr
 from scipy.stats import binom
 
 from .figure_blocks import LINE
-from .figure_style import STATE_COLOURS, escaped, finish, label, refuse
+from .figure_style import STATE_COLOURS, escaped, finish, label
 from .loo_pit import loo_pit
+from .verdict import require_reliable
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -47,7 +48,7 @@ def plot_loo_pit(fit: xr.DataTree, *, area: str | None = None, seed: int = 1, al
     import plotly.graph_objects as go  # noqa: PLC0415
     from plotly.subplots import make_subplots  # noqa: PLC0415
 
-    refuse(fit, allow_unreliable)
+    require_reliable(fit, allow_unreliable=allow_unreliable)
     found = loo_pit(fit, area=area, seed=seed)
     goals = [str(goal) for goal in found["goal"].values]
     heads = [_head(found.sel(goal=goal)) for goal in goals]

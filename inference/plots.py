@@ -11,12 +11,13 @@ import xarray as xr
 from ..datasets.study import Study
 from ..errors import Fault, InputError, shown
 from .checks import from_dataset
-from .figure_style import STATE_COLOURS, finish, label, refuse, wrapped
+from .figure_style import STATE_COLOURS, finish, label, wrapped
 from .group_sizes import SMALL_GROUP, group_sizes, small_groups_of
 from .report_text import ESTIMAND_NAMES, number
 from .result import attribute
 from .scores import SCORE_NAMES
 from .summary import summarize
+from .verdict import require_reliable
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -263,7 +264,7 @@ def _check(
     if groups and "group" not in fit["scores"].dims:
         message = "The study names no groups, so there are no scores by group."
         raise InputError(Fault(code="no-groups", message=message, remedy='Name a column as "group" under [table].'))
-    refuse(fit, allow_unreliable)
+    require_reliable(fit, allow_unreliable=allow_unreliable)
 
 
 def _row_points(rows: list[pd.Series]) -> pd.DataFrame:

@@ -16,7 +16,7 @@ from .answer_tables import observed_tables
 from .area_fit import flat_draws
 from .density import AreaDensity
 from .figure_blocks import LINE, NOTE, WRAP, Block, Row, add_points, add_text, blocks_figure
-from .figure_style import escaped, finish, label, refuse
+from .figure_style import escaped, finish, label
 from .fit import SCORE_DRAWS, thin
 from .goal_answers import goal_answers
 from .model import share_names
@@ -24,6 +24,7 @@ from .pair_agreement import pair_agreement
 from .predictive_intervals import PROB, Predicted, predicted_pairs, predicted_shares
 from .result import choices_of, densities_of, thetas_of
 from .table_checks import NO_GROUP, item_pair_check, option_share_check
+from .verdict import require_reliable
 from .which_area import area_position
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def plot_option_shares(fit: xr.DataTree, *, area: str | None = None, allow_unrel
     InputError
         If there is no such area, or several and none is named.
     """
-    refuse(fit, allow_unreliable)
+    require_reliable(fit, allow_unreliable=allow_unreliable)
     density, theta = area_of(fit, area)
     seen = observed_tables(density)
     found = predicted_shares(density, theta, seen)
@@ -91,7 +92,7 @@ def plot_item_pairs(fit: xr.DataTree, *, area: str | None = None, allow_unreliab
     InputError
         If there is no such area, or several and none is named, or nobody answered two items.
     """
-    refuse(fit, allow_unreliable)
+    require_reliable(fit, allow_unreliable=allow_unreliable)
     density, theta = area_of(fit, area)
     seen = observed_tables(density)
     checks = item_pair_check(density, theta, tables=seen)
@@ -140,7 +141,7 @@ def plot_answers_per_goal(fit: xr.DataTree, *, area: str | None = None, allow_un
     InputError
         If there is no such area, or several and none is named, or only one goal, or one answer per agent.
     """
-    refuse(fit, allow_unreliable)
+    require_reliable(fit, allow_unreliable=allow_unreliable)
     density, theta = area_of(fit, area)
     found = goal_answers(density, theta)
     if found is None:
@@ -194,7 +195,7 @@ def plot_agreement(fit: xr.DataTree, *, area: str | None = None, allow_unreliabl
     """
     import plotly.graph_objects as go  # noqa: PLC0415
 
-    refuse(fit, allow_unreliable)
+    require_reliable(fit, allow_unreliable=allow_unreliable)
     density, theta = area_of(fit, area)
     found = pair_agreement(density, theta)
     if found is None:

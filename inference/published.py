@@ -11,12 +11,12 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ..datasets.validation import hint, listed
-from ..errors import Fault, InputError, Refused, shown
+from ..errors import Fault, InputError, shown
 from .score_arrays import SCORES
 from .scores import check_selection
 from .structure_checks import interval
 from .summary import summarize
-from .verdict import verdict
+from .verdict import require_reliable
 
 Array = NDArray[np.float64]
 
@@ -61,9 +61,7 @@ def published(fit: xr.DataTree, *, estimand: str, allow_unreliable: bool) -> dic
         If ``estimand`` is unknown.
     """
     check_selection(fit, None, estimand)
-    found = verdict(fit)
-    if found.refused and not allow_unreliable:
-        raise Refused(found.reasons)
+    require_reliable(fit, allow_unreliable=allow_unreliable)
     rows = summarize(fit, allow_unreliable=allow_unreliable).to_dict("records")
     return {
         (row["score"], None if pd.isna(row["area"]) else row["area"]): Published(

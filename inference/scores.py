@@ -10,12 +10,12 @@ import xarray as xr
 
 from ..datasets.choices import Choices
 from ..datasets.study import Priors
-from ..errors import Fault, InputError, Refused, shown
+from ..errors import Fault, InputError, shown
 from ..forward_model.aggregation import mean_over_areas, relative_over_areas
 from .area_scores import population_scores
 from .model import area_densities, resolve_priors
 from .parameters import draw_prior
-from .verdict import verdict
+from .verdict import require_reliable
 
 SCORE_NAMES = ("observed_conflict", "contention", "misalignment", "relative_misalignment")
 
@@ -57,9 +57,7 @@ def scores(
         If ``by`` or ``estimand`` is unknown, or the choices have no groups.
     """
     check_selection(fit, by, estimand)
-    found = verdict(fit)
-    if found.refused and not allow_unreliable:
-        raise Refused(found.reasons)
+    found = require_reliable(fit, allow_unreliable=allow_unreliable)
     stored = fit["scores"].to_dataset().sel(estimand=estimand, drop=True)
     prefix = "" if by is None else "group_"
     names = {f"{level}{prefix}{name}": f"{level}{name}" for level in ("", "overall_") for name in SCORE_NAMES}

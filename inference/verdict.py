@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
+from ..errors import Refused
 from .audit import audit
 from .checks import STATES, Check, from_dataset, sentences, to_dataset, worst
 from .result import attribute
@@ -118,6 +119,27 @@ def verdict(fit: xr.DataTree) -> Verdict:
         text = f"The result has changed since it was checked ({', '.join(changed)})."
         checks = (*checks, Check("seal", "refused", None, text), *(c for c in audit(fit) if c.state == "refused"))
     return _summed_up(checks, notes)
+
+
+def require_reliable(fit: xr.DataTree, *, allow_unreliable: bool) -> Verdict:
+    """Return the state of a result whose numbers are about to be given.
+
+    Parameters
+    ----------
+    fit
+        A result of :func:`fit` or :func:`load`.
+    allow_unreliable
+        Whether the numbers of a refused fit were asked for all the same.
+
+    Raises
+    ------
+    Refused
+        If the fit is refused and ``allow_unreliable`` is False.
+    """
+    found = verdict(fit)
+    if found.refused and not allow_unreliable:
+        raise Refused(found.reasons)
+    return found
 
 
 def _summed_up(checks: tuple[Check, ...], notes: tuple[str, ...] | list[str]) -> Verdict:

@@ -10,7 +10,6 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ..datasets.choices import Choices
-from ..errors import Refused
 from ..forward_model.pair_sums import divide
 from .area_scores import ESTIMANDS
 from .changed_states import (
@@ -27,7 +26,7 @@ from .population_pairs import population_pairs
 from .result import choices_of
 from .score_arrays import score_arrays
 from .scores import check_selection
-from .verdict import verdict
+from .verdict import require_reliable
 
 Array = NDArray[np.float64]
 
@@ -106,9 +105,7 @@ def what_if(
     >>> changed["overall_misalignment"].sel(scenario="difference", estimand="sample").quantile([0.05, 0.95])
     """
     check_selection(fit, by, "sample")
-    found = verdict(fit)
-    if found.refused and not allow_unreliable:
-        raise Refused(found.reasons)
+    found = require_reliable(fit, allow_unreliable=allow_unreliable)
     choices = choices_of(fit)
     areas = draws_of(fit, choices)
     changes = read_changes(

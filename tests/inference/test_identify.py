@@ -117,3 +117,11 @@ def test_after_a_fit_blocks_that_answers_decide_contract_and_others_do_not():
     assert table["contraction"].idxmin() == "spread of weights"
     assert table.index[table["least"]].tolist() == ["spread of weights"]
     assert (table["sentence"] == "").equals(table["contraction"] >= 0.2)
+
+
+def test_answers_to_a_repeated_item_are_counted_with_their_number():
+    """Three answers to an item of two options can be given in four ways; two items, sixteen."""
+    choices = make_choices(
+        make_study(make_area("x y", "y x", repeated=True)), {f"a{j}": np.array([[3, 0], [1, 2]]) for j in range(2)}
+    )
+    assert identify(choices).iloc[0]["patterns"] == 15
