@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from ..forward_model.choice_rules import (
     follow_probability,
     importance_probability,
+    learned_probability,
     luce_probability,
     ordinal_probability,
     pairwise_affinity,
@@ -18,7 +19,14 @@ Array = NDArray[np.float64]
 
 
 def option_probabilities(
-    area: Area, baseline: Array, weight: Array, goal: NDArray[np.int64], scale: Array, *, single: bool
+    area: Area,
+    baseline: Array,
+    weight: Array,
+    goal: NDArray[np.int64],
+    scale: Array,
+    *,
+    single: bool,
+    affinity: Array | None = None,
 ) -> Array:
     """Return the probability of every option for agents of known goals and weights, (agent, option).
 
@@ -35,12 +43,15 @@ def option_probabilities(
     single
         Whether answers are taken at face value: agents then follow their goal with weight 1, while stated importance
         tells their weight.
+    affinity
+        By how much each goal favours the options of learned items, (goal, option).
     """
     sizes = [len(item.serves) for item in area.items]
     item_of_option = np.repeat(np.arange(len(sizes)), sizes)
     serves = area.serves_matrix
     followed = np.where(goal >= 0, 1.0, 0.0) if single else weight
-    if not area.kinds:
+    learned = area.learned_items or (False,) * len(area.items)
+    if not area.kinds and not any(learned):
         return _by_rule(area.rule, serves, item_of_option, baseline, followed, area.kappa, goal)
     p, scales = np.empty((len(weight), len(item_of_option))), iter(scale)
     for position, item in enumerate(area.items):
@@ -50,6 +61,10 @@ def option_probabilities(
             p[:, mine] = importance_probability(alone, baseline[mine], weight, float(next(scales)))
             continue
         formula = area.rule if item.kind == "choice" else item.kind
+        if learned[position]:
+            assert affinity is not None
+            p[:, mine] = learned_probability(formula, affinity[:, mine], alone, baseline[mine], followed, goal=goal)
+            continue
         p[:, mine] = _by_rule(formula, serves[:, mine], alone, baseline[mine], followed, area.kappa, goal)
     return p
 

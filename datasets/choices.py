@@ -80,6 +80,12 @@ class AreaChoices:
         Kind of each item, see :class:`~dissensus.datasets.study.Item`; empty when all are choices.
     objects
         The two objects compared by each item of kind ``pairwise``, empty for others; empty when there are none.
+    learned
+        Whether what the goals favour in an item is learned, (item,); empty when all of it is given.
+    weights
+        ``"free"``, or ``"one"``: all weights are 1.
+    behavioural
+        Whether the conflict between goals is how far their answers differ; ``conflict`` is then 1 for all pairs.
     """
 
     name: str
@@ -99,6 +105,9 @@ class AreaChoices:
     pattern_of_agent: NDArray[np.int64]
     kinds: tuple[str, ...] = ()
     objects: tuple[tuple[str, ...], ...] = ()
+    learned: tuple[bool, ...] = ()
+    weights: str = "free"
+    behavioural: bool = False
 
     @property
     def states_goals(self) -> NDArray[np.bool_]:

@@ -45,7 +45,7 @@ def draw_parameters(
     dict
         ``goal_share`` (state,), the share without a goal last where the area allows it; ``weight_mean`` and
         ``weight_concentration``, scalars; ``baseline`` (option,); with stated importance ``importance_scale``
-        (importance,); with groups ``group_goal_share`` (group,
+        (importance,); where goals are learned ``affinity`` (goal, option); with groups ``group_goal_share`` (group,
         state) and ``group_weight_mean`` (group,).
 
     Raises
@@ -59,7 +59,7 @@ def draw_parameters(
         "goal_share": rng.dirichlet(np.full(n_states, priors.goal_share)),
         "weight_mean": np.array(rng.beta(*priors.weight_mean)),
         "weight_concentration": np.array(rng.gamma(shape, 1 / rate)),
-        "baseline": _draw_baseline(area, priors.baseline_sd, rng),
+        "baseline": np.where(has_baseline(area), _draw_baseline(area, priors.baseline_sd, rng), uniform_baseline(area)),
     }
     goal_step = priors.group_sd * _zero_sum(rng.standard_normal((n_groups, n_states)))
     mean_step = priors.group_sd * rng.standard_normal(n_groups)
@@ -71,6 +71,10 @@ def draw_parameters(
     if stated:
         median, spread = priors.importance_scale
         drawn["importance_scale"] = median * np.exp(spread * rng.standard_normal(stated))
+    if area.learned_items:
+        drawn["affinity"] = _draw_affinity(area, priors.affinity_sd, rng)
+    if area.weights == "one":
+        drawn = {name: value for name, value in drawn.items() if name not in {"weight_mean", "weight_concentration"}}
     given = given or {}
     of_groups = [f"group_{name}" for name in ("goal_share", "weight_mean") if name in drawn and n_groups]
     known = [*drawn, *of_groups]
@@ -105,6 +109,41 @@ def _draw_baseline(area: Area, sd: float, rng: np.random.Generator) -> NDArray[n
             ]
         )
     return np.where(stated, free, uniform_baseline(area)) if area.baseline == "uniform" else free
+
+
+def _draw_affinity(area: Area, sd: float, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Draw by how much each goal favours the options of learned items, logits, (goal, option); 0 for other items.
+
+    Of a choice they are zero-sum normal, of a comparison strengths of its objects, of a scale one number per goal.
+    """
+    k = len(area.goals)
+    mine = list(zip(area.items, area.learned_items, strict=True))
+    names = list(dict.fromkeys(name for item, learned in mine if learned for name in item.compared))
+    strength = sd * _zero_sum(rng.standard_normal((k, len(names)))) if names else np.zeros((k, 0))
+    parts = []
+    for item, learned in mine:
+        size = len(item.serves)
+        if not learned:
+            parts.append(np.zeros((k, size)))
+        elif item.kind == "pairwise":
+            own = strength[:, [names.index(name) for name in item.compared]]
+            parts.append(np.column_stack([own, own.mean(axis=1)])[:, :size])
+        elif item.kind == "ordinal":
+            parts.append(np.repeat(sd * rng.standard_normal((k, 1)), size, axis=1))
+        else:
+            parts.append(sd * _zero_sum(rng.standard_normal((k, size))))
+    return np.concatenate(parts, axis=1)
+
+
+def has_baseline(area: Area) -> NDArray[np.bool_]:
+    """Return whether the options of an item have a baseline beside what the goals favour, (option,).
+
+    Where all weights are 1 and everybody holds a learned goal, only scales have one: their thresholds.
+    """
+    learned = area.learned_items or (False,) * len(area.items)
+    bare = area.weights == "one" and not area.no_goal
+    own = [not (bare and of and item.kind != "ordinal") for item, of in zip(area.items, learned, strict=True)]
+    return np.repeat(own, [len(item.serves) for item in area.items])
 
 
 def _compared(item: Item, strength: NDArray[np.float64], tie: float) -> NDArray[np.float64]:
@@ -142,6 +181,10 @@ def _checked(area: Area, name: str, value: ArrayLike, shape: tuple[int, ...]) ->
     about = f"'truth' has {name!r} in area {area.name!r}"
     if array.shape != shape:
         raise ValueError(f"{about} of shape {array.shape}; it should be {shape}")
+    if name == "affinity":
+        if not np.isfinite(array).all():
+            raise ValueError(f"{about} that is not finite")
+        return array
     if name in {"weight_concentration", "importance_scale"}:
         if not (np.isfinite(array).all() and (array > 0).all()):
             raise ValueError(f"{about} = {array}; it should be positive")

@@ -208,6 +208,9 @@ def area_choices(area: Area, counts: NDArray[np.int64], pattern_of_agent: NDArra
         pattern_of_agent=pattern_of_agent,
         kinds=area.kinds,
         objects=area.objects,
+        learned=area.learned_items,
+        weights=area.weights,
+        behavioural=area.behavioural,
     )
 
 

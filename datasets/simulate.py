@@ -51,6 +51,7 @@ def simulate(
         ``goal_share``, (goal,), or (goal + 1,) with the share without a goal last where the area allows it;
         ``weight_mean`` m, between 0 and 1; ``weight_concentration`` κ, positive;
         ``baseline``, (option,), the probability of each option to an agent whom no goal moves, by item;
+        ``affinity``, (goal, option), where goals are learned, see :func:`.learned_probability`;
         with ``groups`` also ``group_goal_share``, (group, goal), and ``group_weight_mean``, (group,).
     groups
         Names of groups of equal size, or their shares by name. By default agents are in no group.
@@ -104,6 +105,7 @@ def simulate(
             weight,
             parameters[area.name].get("baseline", uniform_baseline(area)),
             parameters[area.name].get("importance_scale", np.zeros(0)),
+            parameters[area.name].get("affinity"),
             single=single[area.name],
             rng=stream,
             missing=missing,
@@ -156,6 +158,7 @@ def _draw_answers(
     weight: NDArray[np.float64],
     baseline: NDArray[np.float64],
     scale: NDArray[np.float64],
+    affinity: NDArray[np.float64] | None,
     *,
     single: bool,
     rng: np.random.Generator,
@@ -171,7 +174,7 @@ def _draw_answers(
     answers = {item.name: _no_answers(item, n) for item in area.items}
     for first in range(0, n, _CHUNK):
         rows = slice(first, min(first + _CHUNK, n))
-        p = option_probabilities(area, baseline, weight[rows], held[rows], scale, single=single)
+        p = option_probabilities(area, baseline, weight[rows], held[rows], scale, single=single, affinity=affinity)
         drawn = draw_options(p, item_of_option, rng) - starts  # (agent, item)
         for position, item in enumerate(area.items):
             if item.repeated:

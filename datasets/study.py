@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from .uncertain_conflict import mean_conflict
+from .uncertain_conflict import BEHAVIOURAL, mean_conflict
 
 MAX_LABEL = 1_000
 """Characters in one label; ``label`` in ``[table.limits]`` raises it."""
@@ -176,9 +176,16 @@ class Area(_Part):
         Names of its K goals.
     conflict
         As written: one number for all pairs, ``{"a|b": number}``, or the full matrix in the order of ``goals``. For a
-        number may stand a range ``[0.2, 0.6]`` or ``"beta(2, 5)"``, and for the whole ``{"experts": [...]}``.
+        number may stand a range ``[0.2, 0.6]`` or ``"beta(2, 5)"``, and for the whole ``{"experts": [...]}``. Of
+        learned goals ``"behavioural"``: how far their answers differ, see :mod:`dissensus.inference.learned_conflict`.
     rule, kappa, baseline, no_goal
         The model of the answers, see :func:`dissensus.inference.build_model`.
+    learned
+        Whether what a goal favours is learned, in items none of whose options serves a goal; the options of the others
+        are anchors. A file says so by ``goals = 3`` (their number) or by ``learned = true`` beside their names.
+    weights
+        ``"free"``, or ``"one"``: all weights are 1 (latent classes), by default where goals are learned and the area
+        neither asks how important it is nor has anchors.
     area_weight
         Weight of the area in overall scores, ≥ 0.
     items
@@ -193,12 +200,31 @@ class Area(_Part):
     baseline: Literal["free", "uniform"] = "free"
     no_goal: bool = False
     area_weight: Annotated[float, Field(ge=0)] = 1.0
+    learned: bool = False
+    weights: Literal["free", "one"] = "free"
     items: tuple[Item, ...] = ()
 
     @property
+    def behavioural(self) -> bool:
+        """Whether the conflict between goals is how far their answers differ."""
+        return self.conflict == BEHAVIOURAL
+
+    @property
     def conflict_matrix(self) -> NDArray[np.float64]:
-        """Conflict between goals, (goal, goal), symmetric in [0, 1] with zero diagonal; its mean where uncertain."""
-        return mean_conflict(self.goals, self.conflict, area=self.name)
+        """Conflict between goals, (goal, goal), symmetric in [0, 1] with zero diagonal; its mean where uncertain.
+
+        Where it is behavioural, and so known from a fit only, the largest it can be: 1 for all pairs.
+        """
+        conflict = 1.0 if self.behavioural else self.conflict
+        return mean_conflict(self.goals, conflict, area=self.name)
+
+    @property
+    def learned_items(self) -> tuple[bool, ...]:
+        """Whether what the goals favour in an item is learned, (item,); empty when all of it is given."""
+        learned = tuple(
+            self.learned and item.kind != "importance" and not any(item.serves.values()) for item in self.items
+        )
+        return learned if any(learned) else ()
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -241,6 +267,8 @@ class Priors(_Part):
         Standard deviation of a group's deviation of goal logits and of the logit of m.
     importance_scale
         Median and standard deviation of the logarithm of the scale λ of stated importance (log-normal).
+    affinity_sd
+        Standard deviation of the zero-sum logits by which a learned goal favours the options of an item.
     """
 
     goal_share: Positive = 1.0
@@ -249,6 +277,7 @@ class Priors(_Part):
     baseline_sd: Positive = 1.0
     group_sd: Positive = 0.5
     importance_scale: Pair = (4.0, 0.5)
+    affinity_sd: Positive = 1.5
 
 
 class Study(_Part):

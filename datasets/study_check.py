@@ -12,9 +12,21 @@ import numpy as np
 from ..errors import LISTED, InputError, brief, shown
 from ..forward_model.problem_area import conflict_matrix
 from .item_check import check_kind, check_objects, importance_item
+from .learned_goals import check_learned, check_options, listed_options, with_learned_goals
 from .study import Area, Conflict, Entry, Item, Priors, Study, Table, View
 from .study_size import refuse_large
-from .uncertain_conflict import LARGEST, coded, entry_fault, is_entry, is_range, mapped, mean_of, parsed_entry, views
+from .uncertain_conflict import (
+    BEHAVIOURAL,
+    LARGEST,
+    coded,
+    entry_fault,
+    is_entry,
+    is_range,
+    mapped,
+    mean_of,
+    parsed_entry,
+    views,
+)
 from .validation import StudyFaults, hint, kind_of, listed, parse_part
 
 _MOST_BARS = 50
@@ -143,8 +155,8 @@ def _area(name: str, raw: Any, faults: StudyFaults) -> Area | None:
     if not isinstance(raw, dict):
         faults.add("wrong-type", f"{shown(path)} is {kind_of(raw)}.", f"Write it as [{path}].", name)
         return None
-    raw = dict(raw)
     before = len(faults.found)
+    raw = with_learned_goals(name, dict(raw), faults)
     if "name" in raw:
         faults.add("unknown-key", f"Unknown key {shown(path + '.name')}.", f"The name is that of [{path}].", "name")
     items_raw, conflict = raw.pop("items", {}), raw.pop("conflict", None)
@@ -155,9 +167,10 @@ def _area(name: str, raw: Any, faults: StudyFaults) -> Area | None:
     if area is not None:
         _check_goals(name, goals, faults)
     good = bool(goals) and len(set(goals)) == len(goals) and _check_conflict(name, goals, conflict, faults)
-    items = _items(path, items_raw, goals, faults)
+    learned = raw.get("learned") is True
+    items = _items(path, items_raw, goals, faults, learned=learned)
     if stated is not None:
-        items += _items(path, dict([stated]), goals, faults)
+        items += _items(path, dict([stated]), goals, faults, learned=learned)
     check_objects(name, items, faults)
     if items and all(item.kind == "importance" for item in items):
         message = f"{shown(path)} asks only how important it is, and nothing that serves a goal."
@@ -165,7 +178,9 @@ def _area(name: str, raw: Any, faults: StudyFaults) -> Area | None:
     if area is None or not good or len(faults.found) > before:
         # the items are kept, so that what is compared over the whole study still sees them
         return Area.model_construct(name=name, goals=goals, items=tuple(items))
-    return area.model_copy(update={"conflict": _conflict_value(conflict), "items": tuple(items)})
+    area = area.model_copy(update={"conflict": _conflict_value(conflict), "items": tuple(items)})
+    check_learned(area, faults)
+    return area
 
 
 def _texts(value: Any) -> tuple[str, ...]:
@@ -193,7 +208,7 @@ def _conflict_value(conflict: Any) -> Conflict:
     every = views(conflict)
     if every != [conflict]:
         return {"experts": tuple(_view_value(view) for view in every)}
-    return 1.0 if conflict is None else _view_value(conflict)
+    return 1.0 if conflict is None else BEHAVIOURAL if conflict == BEHAVIOURAL else _view_value(conflict)
 
 
 def _view_value(view: Any) -> View:
@@ -220,6 +235,8 @@ def _entry_value(value: Any) -> Entry:
 def _check_conflict(area: str, goals: tuple[str, ...], conflict: Any, faults: StudyFaults) -> bool:
     """Check that the conflict is complete, in [0, 1], symmetric, and zero on the diagonal, for every expert."""
     header = f"[areas.{area}]"
+    if conflict == BEHAVIOURAL:
+        return True
     if conflict is None:
         if len(goals) < 2:
             return True
@@ -301,7 +318,7 @@ def _cells(conflict: Any) -> list[Any]:
     return [conflict]
 
 
-def _items(path: str, raw: Any, goals: tuple[str, ...], faults: StudyFaults) -> list[Item]:
+def _items(path: str, raw: Any, goals: tuple[str, ...], faults: StudyFaults, *, learned: bool = False) -> list[Item]:
     if not isinstance(raw, dict):
         faults.add("wrong-type", f"{shown(path + '.items')} is {kind_of(raw)}.", f"Write [{path}.items.NAME].", "items")
         return []
@@ -315,7 +332,9 @@ def _items(path: str, raw: Any, goals: tuple[str, ...], faults: StudyFaults) -> 
         if not isinstance(entry, dict):
             faults.add("wrong-type", f"{shown(item_path)} is {kind_of(entry)}.", f"Write [{item_path}].", name)
             continue
-        fields = {"column": name, **entry, "name": name}
+        check_options(path.removeprefix("areas."), item_path, entry, learned=learned, faults=faults)
+        fields = {"column": name, **listed_options(entry), "name": name}
+        fields.pop("options", None)
         if "name" in entry:
             remedy = f"The name is that of [{item_path}]."
             faults.add("unknown-key", f"Unknown key {shown(item_path + '.name')}.", remedy, "name")

@@ -28,6 +28,9 @@ type Parsed = tuple[str, float, float]
 LARGEST = 1e300
 """A larger whole number is no number that could be computed with."""
 
+BEHAVIOURAL = "behavioural"
+"""Conflict between learned goals that is how far their answers differ: the posterior knows it, not the study."""
+
 _BETA = re.compile(r"beta\(\s*(\d{1,6}(?:\.\d{1,6})?)\s*,\s*(\d{1,6}(?:\.\d{1,6})?)\s*\)", re.ASCII)
 _NONE: Parsed = ("number", 0.0, 0.0)
 
@@ -112,6 +115,8 @@ def is_uncertain(conflict: Any) -> bool:
     every = views(conflict)
     if len(every) > 1:
         return True
+    if conflict == BEHAVIOURAL:
+        return False
     kinds: set[str] = set()
     mapped(every[0], lambda entry: kinds.add(parsed_entry(entry)[0]))
     return kinds != {"number"}

@@ -149,6 +149,44 @@ def importance_probability(item_of_option: ArrayLike, baseline: ArrayLike, weigh
     return _levels(b, items, -scale * (np.asarray(weight, dtype=np.float64)[..., None] - 0.5))
 
 
+def learned_probability(
+    formula: str,
+    affinity: ArrayLike,
+    item_of_option: ArrayLike,
+    baseline: ArrayLike,
+    weight: ArrayLike,
+    *,
+    goal: ArrayLike | None = None,
+) -> Floats:
+    """Return P(option | goal, weight) where it is learned what a goal favours.
+
+    Parameters
+    ----------
+    formula
+        ``"follow"``: w · softmax(a_g) + (1 − w) · B. ``"luce"`` and ``"pairwise"``: softmax of log B + w · a_g.
+        ``"ordinal"``: P(at most l) = logistic(τ_l − w · a_g), the same a_g for all levels.
+    affinity
+        a_g(o), logits by which a goal favours the options, (goal, option).
+    item_of_option, baseline, weight, goal
+        As for :func:`follow_probability`.
+
+    Returns
+    -------
+    ndarray
+        (..., goal, option), or (..., option) when ``goal`` is given.
+    """
+    pull = np.asarray(affinity, dtype=np.float64)
+    items = _items(item_of_option, pull.shape[-1])
+    if formula in {"luce", "pairwise"}:
+        return luce_probability(pull, items, baseline, weight, 1.0, goal=goal)
+    if formula == "ordinal":
+        w, b, pull = _spread(weight, baseline, goal, pull)
+        return _levels(b, items, -w * pull)
+    odds = np.exp(pull - _max_by_item(pull, items)[..., items])
+    w, b, aim = _spread(weight, baseline, goal, odds / _sum_by_item(odds, items)[..., items])
+    return w * aim + (1 - w) * b
+
+
 def level_push(serves: ArrayLike, item_of_option: ArrayLike) -> Floats:
     """Return which way a goal pushes "at most this level": +1, −1 or 0, (goal, option).
 

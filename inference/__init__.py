@@ -8,6 +8,7 @@ if __name__ != "dissensus.inference":
     raise ImportError("import dissensus.inference, not inference")
 
 from .calibration import calibrate
+from .choose_goals import choose_goals
 from .compare import compare
 from .conflict_sensitivity import conflict_sensitivity
 from .contributions import contributions
@@ -16,6 +17,7 @@ from .conventions_report import conventions_report
 from .determined import determined
 from .export import to_csv
 from .fit import fit
+from .goals import goals
 from .group_matrix import further_apart, group_matrix, within_between
 from .identify import identify
 from .influence import influence
@@ -23,6 +25,7 @@ from .log_likelihood import log_likelihood
 from .loo import loo
 from .loo_pit import loo_pit
 from .loo_pit_plot import plot_loo_pit
+from .maximum_likelihood import maximum_likelihood
 from .model import build_model
 from .plots import plot_alternatives, plot_groups, plot_scores
 from .predictive_plots import plot_agreement, plot_answers_per_goal, plot_item_pairs, plot_option_shares
@@ -36,6 +39,7 @@ __all__ = [
     "build_model",
     "calibrate",
     "check",
+    "choose_goals",
     "compare",
     "conflict_sensitivity",
     "contributions",
@@ -44,6 +48,7 @@ __all__ = [
     "determined",
     "fit",
     "further_apart",
+    "goals",
     "group_matrix",
     "identify",
     "influence",
@@ -51,6 +56,7 @@ __all__ = [
     "log_likelihood",
     "loo",
     "loo_pit",
+    "maximum_likelihood",
     "plot_agreement",
     "plot_alternatives",
     "plot_answers_per_goal",

@@ -6,22 +6,68 @@ one left-out agent (ELPD), so that a reader sees whether the score depends on th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError
 
-from .area_scores import AreaScores, area_scores
-from .density import AreaDensity, null_density, restructured, row_log_likelihood
-from .importance import importance_draws, resample
+from ..datasets.learned_goals import largest_number
+from .annealing import annealed_draws
+from .area_scores import AreaScores, area_scores, population_scores
+from .density import AreaDensity, null_density, restructured, row_log_likelihood, with_number
+from .importance import MAX_KHAT, importance_draws, resample
+from .learned_goals import is_symmetric, with_pivot
 from .mode import find_modes
 
 Array = NDArray[np.float64]
 
-STRUCTURES: tuple[tuple[str, bool], ...] = (("follow", False), ("follow", True), ("luce", False), ("luce", True))
-"""Choice rule, and whether an agent may hold no goal."""
 
+@dataclass(frozen=True)
+class Alternative:
+    """A structure of an area: choice rule, whether an agent may hold no goal, and how many learned goals more."""
+
+    rule: str
+    no_goal: bool
+    more: int = 0
+
+    @property
+    def name(self) -> str:
+        """How the structure is called in tables."""
+        number = {0: "", 1: ", one goal more", -1: ", one goal fewer"}[self.more]
+        return self.rule + (", no goal" if self.no_goal and self.rule != "null" else "") + number
+
+
+STRUCTURES = tuple(Alternative(rule, no_goal) for rule in ("follow", "luce") for no_goal in (False, True))
+"""Structures of an area whose goals are given."""
+NULL = Alternative("null", no_goal=True)
+"""Nobody holds a goal."""
+
+
+def own_structure(density: AreaDensity) -> Alternative:
+    """Return the structure that an area has."""
+    return Alternative(density.area.rule, density.area.no_goal)
+
+
+def alternatives_of(density: AreaDensity) -> tuple[Alternative, ...]:
+    """Return the structures of an area, its own among them, that are held beside each other.
+
+    Where goals are learned without anchors, also one goal more and one fewer, of those that can be told apart. Where
+    all weights are 1, the choice rule makes no difference, and "no goal" is one more class.
+    """
+    area, own = density.area, own_structure(density)
+    if not any(area.learned):
+        return STRUCTURES
+    found = STRUCTURES if density.parameters.weighted else (own,)
+    if area.serves.any():
+        return found
+    sizes = np.bincount(area.item_of_option)[area.states_goals]
+    k, most = len(area.goals), largest_number(sizes.tolist())
+    return (*found, *(replace(own, more=step) for step in (-1, 1) if 2 <= k + step <= most))
+
+
+_LEARNING_STARTS = 8  # learned goals have minor modes
+_POPULATIONS = 4  # of annealed draws
 _DRAWS = 1_000
 _ENOUGH = 200  # effective draws: a comparison needs fewer than a published number
 _SCORED = 250
@@ -34,8 +80,8 @@ class Structure:
 
     Parameters
     ----------
-    rule, no_goal
-        The structure; ``rule`` is ``"null"`` for the null model.
+    kind
+        Which structure it is.
     log_density
         Log density at the best mode.
     elpd
@@ -48,8 +94,7 @@ class Structure:
         Pareto k̂ of the importance weights (NaN when the fit failed).
     """
 
-    rule: str
-    no_goal: bool
+    kind: Alternative
     log_density: float
     elpd: float
     row_elpd: Array
@@ -59,10 +104,10 @@ class Structure:
     @property
     def name(self) -> str:
         """How the structure is called in tables."""
-        return self.rule + (", no goal" if self.no_goal and self.rule != "null" else "")
+        return self.kind.name
 
 
-def fit_structure(own: AreaDensity, rng: np.random.Generator, *, rule: str, no_goal: bool) -> Structure:
+def fit_structure(own: AreaDensity, rng: np.random.Generator, kind: Alternative) -> Structure:
     """Return the fit of one structure of one area.
 
     Parameters
@@ -71,25 +116,40 @@ def fit_structure(own: AreaDensity, rng: np.random.Generator, *, rule: str, no_g
         Density of the area as the study has it.
     rng
         Source of starts and draws.
-    rule, no_goal
-        The structure, or ``rule="null"``.
+    kind
+        The structure.
     """
-    density = null_density(own) if rule == "null" else restructured(own, rule=rule, no_goal=no_goal)
-    modes = find_modes(density, rng, starts=1 if rule == "null" else 3)
+    density = null_density(own) if kind == NULL else _restructured(own, kind)
+    symmetric = is_symmetric(density.area)
+    modes = find_modes(density, rng, starts=1 if kind == NULL else _LEARNING_STARTS if symmetric else 3)
+    density = with_pivot(density, modes[0].theta)
     try:
         weighted = importance_draws(density, modes, rng, draws=_DRAWS, rounds=4, enough=_ENOUGH)
+        if symmetric and not (weighted.khat <= MAX_KHAT and weighted.effective >= _ENOUGH):
+            weighted = annealed_draws(
+                density, rng, populations=_POPULATIONS, exported=lambda theta: _contention(density, theta)
+            )
     except LinAlgError:
         empty = np.full(density.rows.n_rows, np.nan)
-        return Structure(rule, no_goal, modes[0].log_density, float("nan"), empty, None, float("nan"))
+        return Structure(kind, modes[0].log_density, float("nan"), empty, None, float("nan"))
     theta, log_weight = weighted.theta, weighted.log_weight
     if len(theta) > _DRAWS:  # more were needed for the weights; draws × rows is the largest array of a fit
         theta, log_weight = resample(weighted, _DRAWS, rng), np.full(_DRAWS, -np.log(_DRAWS))
     row_elpd = leave_one_out(row_log_likelihood(density, theta), log_weight)
     scores = None
-    if rule != "null":
+    if kind != NULL:
         scores = area_scores(density, resample(weighted, _SCORED, rng), rng)
     elpd = float(row_elpd @ density.rows.multiplicity)
-    return Structure(rule, no_goal, modes[0].log_density, elpd, row_elpd, scores, weighted.khat)
+    return Structure(kind, modes[0].log_density, elpd, row_elpd, scores, weighted.khat)
+
+
+def _contention(density: AreaDensity, theta: Array) -> Array:
+    return population_scores(density, theta).overall.contention[:, None]
+
+
+def _restructured(own: AreaDensity, kind: Alternative) -> AreaDensity:
+    density = restructured(own, rule=kind.rule, no_goal=kind.no_goal)
+    return with_number(density, len(own.area.goals) + kind.more) if kind.more else density
 
 
 def leave_one_out(row_loglik: Array, log_weight: Array) -> Array:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError
 
+from .annealing import annealed_draws
 from .area_scores import exported_quantities
 from .density import AreaDensity, row_log_likelihood, with_nodes
-from .importance import ImportanceDraws, importance_draws, resample
+from .importance import MAX_KHAT, ImportanceDraws, importance_draws, resample
+from .learned_goals import relabel, with_pivot
 from .mode import Mode, find_modes
 from .nuts import CHAINS, Memory, NutsDraws, SegmentStore, nuts_draws
 
@@ -25,6 +27,7 @@ QUADRATURE_ERROR = 0.01
 """Largest change of an agent's log likelihood on doubling the nodes."""
 _MOST_NODES = 512
 _CHEAP = 40_000  # cells of one evaluation
+_FEW_ANNEALED = 100  # effective draws of annealed draws, of any quantity; fewer than 400 are a caution or a refusal
 _DOUBLINGS = 2  # of the NUTS draws, before R-hat or ESS is called a failure
 
 
@@ -106,6 +109,7 @@ def fit_area(
     """
     modes = find_modes(density, rng)
     density, modes = refine_nodes(density, modes, rng)
+    density = with_pivot(density, modes[0].theta)
     importance = None
     if method != "nuts" or density.size == 0:
         try:
@@ -116,15 +120,23 @@ def fit_area(
                 draws=_proposals(density, draws),
                 exported=lambda theta: exported_quantities(density, theta),
             )
+            if not importance.accepted and density.pivot is not None:
+                report(f"{density.area.name}: annealing")
+                importance = annealed_draws(density, rng, exported=lambda theta: exported_quantities(density, theta))
         except LinAlgError:
             importance = None
-        if importance is not None and (importance.accepted or method == "laplace"):
+        if importance is not None and (importance.accepted or method == "laplace" or _better_than_nuts(importance)):
             return AreaFit(density, modes, "importance", resample(importance, draws, rng)[None], importance, None)
         if method == "laplace":
             centre = np.repeat(modes[0].theta[None], draws, axis=0)
             return AreaFit(density, modes, "importance", centre[None], None, None)
     report(f"{density.area.name}: sampling with NUTS")
     return _nuts_fit(density, modes, importance, rng, draws, report, store or Memory())
+
+
+def _better_than_nuts(draws: ImportanceDraws) -> bool:
+    """Return whether annealed draws, though few, are trusted: chains seldom cross between modes of learned goals."""
+    return draws.population is not None and draws.khat <= MAX_KHAT and draws.fewest >= _FEW_ANNEALED
 
 
 def _proposals(density: AreaDensity, draws: int) -> int:
@@ -171,6 +183,9 @@ def _nuts_fit(
             store=store,
             report=report,
         )
+        if density.pivot is not None:
+            flat = relabel(density, flat_draws(run.theta), density.pivot)
+            run = replace(run, theta=flat.reshape(run.theta.shape))
         columns = [run.theta[:, :, c] for c in range(density.size)]
         rhat = float(np.max([array_stats.rhat(c) for c in columns], initial=1.0))  # NaN stays NaN, as with min below
         bulk = np.min([array_stats.ess(c) for c in columns], initial=np.inf)

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from ..forward_model.pair_sums import PairScores, TotalsScores, divide, totals_scores
 from .density import AreaDensity
+from .learned_conflict import conflict_of
+from .learned_goals import goal_answers, learned_options
 from .parameters import constrain
 from .posterior_states import StateDraws, draw_states
 from .states import log_node_prior
@@ -36,12 +38,23 @@ class AreaScores:
     states: StateDraws
 
 
-def padded_conflict(density: AreaDensity) -> Array:
-    """Return the conflict between goal shares: that of the goals, and 0 with "no goal"."""
-    states, area = density.states, density.area
-    conflict = np.zeros((states.n_shares, states.n_shares))
-    conflict[: states.n_goals, : states.n_goals] = area.conflict
-    return conflict
+def padded_conflict(density: AreaDensity, theta: Array) -> Array:
+    """Return the conflict between goal shares: that of the goals, and 0 with "no goal".
+
+    Parameters
+    ----------
+    density, theta
+        Density of the area and the parameter vectors, (draw, coordinate).
+
+    Returns
+    -------
+    ndarray
+        (share, share), or (draw, share, share) where conflict is behavioural.
+    """
+    states, conflict = density.states, conflict_of(density, theta)
+    padded = np.zeros((*conflict.shape[:-2], states.n_shares, states.n_shares))
+    padded[..., : states.n_goals, : states.n_goals] = conflict
+    return padded
 
 
 def prior_shares(density: AreaDensity) -> Array:
@@ -67,7 +80,7 @@ def area_scores(
         Share of each prior over states in the population, (prior,); default as in the data.
     """
     states = draw_states(density, theta, rng)
-    sample = totals_scores(states.count, states.root, states.weight, padded_conflict(density))
+    sample = totals_scores(states.count, states.root, states.weight, padded_conflict(density, theta))
     return AreaScores(sample, population_scores(density, theta, shares=shares), states)
 
 
@@ -82,7 +95,7 @@ def population_scores(density: AreaDensity, theta: Array, *, shares: Array | Non
         As for :func:`area_scores`.
     """
     share, root = population_totals(density, theta)
-    conflict = padded_conflict(density)
+    conflict = padded_conflict(density, theta)
     phi = prior_shares(density) if shares is None else shares
     pooled = _pairs(np.einsum("h,dhk->dk", phi, share)[:, None], np.einsum("h,dhk->dk", phi, root)[:, None], conflict)
     return TotalsScores(PairScores(*(part[:, 0, 0] for part in pooled)), _pairs(share, root, conflict))
@@ -106,7 +119,7 @@ def exported_quantities(density: AreaDensity, theta: Array) -> Array:
     """Return what leaves a fit for each parameter vector, (draw, quantity).
 
     Goal shares and mean weight of each prior over states, contention and misalignment of the population, overall and
-    within each group.
+    within each group, and what learned goals favour.
     """
     values = constrain(density.parameters, theta, density.n_options)
     scores, share = population_scores(density, theta), np.exp(values.prior_log_share)
@@ -116,6 +129,8 @@ def exported_quantities(density: AreaDensity, theta: Array) -> Array:
     for score in (scores.overall, scores.groups):
         for each in (score.contention, score.misalignment):
             parts.append(each[:, None] if each.ndim == 1 else np.diagonal(each, axis1=1, axis2=2))
+    if values.affinity is not None:
+        parts.append(goal_answers(density, theta)[:, :, learned_options(density)].reshape(len(theta), -1))
     return np.concatenate(parts, axis=1)
 
 

@@ -11,8 +11,9 @@ from importlib.resources import files
 
 SOURCES: dict[str, tuple[str, ...]] = {
     "dissensus.forward_model": ("aggregation", "choice_rules", "pair_sums"),
-    "dissensus.datasets": ("answer_probability", "parameters", "patterns", "simulate"),
+    "dissensus.datasets": ("answer_probability", "learned_goals", "parameters", "patterns", "simulate"),
     "dissensus.inference": (
+        "annealing",
         "area_fit",
         "area_scores",
         "calibration_design",
@@ -21,6 +22,9 @@ SOURCES: dict[str, tuple[str, ...]] = {
         "cumulative_table",
         "density",
         "importance",
+        "learned_conflict",
+        "learned_goals",
+        "learned_table",
         "marginal",
         "mode",
         "nuts",

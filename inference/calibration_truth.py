@@ -49,10 +49,27 @@ def true_scores(choices: Choices) -> ScoreArrays:
     return {"sample": _sample(choices), "population": _population(choices)}
 
 
+def true_conflict(choices: Choices, area: AreaChoices) -> Array:
+    """Return the conflict between the goals of an area, (goal, goal).
+
+    Behavioural conflict is the mean over items of the total variation distance of the true answers at weight 1.
+    """
+    if not area.behavioural:
+        return area.conflict
+    true, written, k = true_parameters(choices, area.name), choices.study.area(area.name), len(area.goals)
+    baseline, scale = true.get("baseline", uniform_baseline(written)), true.get("importance_scale", np.zeros(0))
+    p = option_probabilities(
+        written, baseline, np.ones(k), np.arange(k), scale, single=False, affinity=true.get("affinity")
+    )
+    asked = area.states_goals[area.item_of_option]
+    apart = np.abs(p[:, None, asked] - p[None, :, asked]).sum(axis=2)
+    return np.asarray(apart / (2 * area.states_goals.sum()))
+
+
 def _sample(choices: Choices) -> dict[str, dict[str, Array]]:
     if choices.truth is None:
         raise ValueError("these choices were not simulated: they have no truth")
-    areas = [forward_model.ProblemArea(area.name, area.goals, area.conflict) for area in choices.areas]
+    areas = [forward_model.ProblemArea(area.name, area.goals, true_conflict(choices, area)) for area in choices.areas]
     a = [area.area_weight for area in choices.areas]
     levels: dict[str, Any] = {"overall": None}
     if choices.groups:
@@ -77,7 +94,7 @@ def _population(choices: Choices) -> dict[str, dict[str, Array]]:
     for area in choices.areas:
         share, root = _population_totals(choices, area)
         conflict = np.zeros((share.shape[1], share.shape[1]))
-        conflict[: len(area.goals), : len(area.goals)] = area.conflict
+        conflict[: len(area.goals), : len(area.goals)] = true_conflict(choices, area)
         for level, (s, r) in {"groups": (share, root), "overall": ((phi @ share)[None], (phi @ root)[None])}.items():
             mass = r.sum(axis=1)
             found = {
@@ -144,6 +161,8 @@ def true_theta(density: AreaDensity, choices: Choices) -> Array:
             theta[at["baseline"]] = logits @ basis
     if layout.n_scales:
         theta[at["scale"]] = np.log(true["importance_scale"])
+    if layout.affinity_basis is not None:
+        theta[at["affinity"]] = np.linalg.lstsq(layout.affinity_basis, true["affinity"].T, rcond=None)[0].T.ravel()
     return theta
 
 
@@ -163,10 +182,18 @@ def true_log_likelihood(density: AreaDensity, choices: Choices, study: Study) ->
     true, states = true_parameters(choices, area.name), density.states
     goal = np.where(states.goal == len(area.goals), -1, states.goal)
     baseline = true.get("baseline", uniform_baseline(study.area(area.name)))
-    if not states.weighted:
+    if not states.weighted and not area.learned:
         baseline = uniform_baseline(study.area(area.name))
     scale = true.get("importance_scale", np.zeros(0))
-    p = option_probabilities(study.area(area.name), baseline, states.weight, goal, scale, single=at_face_value(area))
+    p = option_probabilities(
+        study.area(area.name),
+        baseline,
+        states.weight,
+        goal,
+        scale,
+        single=at_face_value(area),
+        affinity=true.get("affinity"),
+    )
     with np.errstate(divide="ignore"):
         log_p = np.maximum(np.log(p), -1e300)  # an option never chosen counts 0 times
     prior = np.stack([_state_prior(true, density, h) for h in range(max(len(choices.groups), 1))])

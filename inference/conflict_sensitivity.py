@@ -151,7 +151,7 @@ def conflict_sensitivity(
         for pair, (i, j) in enumerate(zip(each.first, each.second, strict=True)):
             for score in SCORES:
                 row = {"area": name, "goal": goals[i], "goal_other": goals[j], "score": score}
-                row["conflict"] = float(area.density.area.conflict[i, j])
+                row["conflict"] = float(area.mean_conflict[i, j])
                 for level, draws, held in (
                     ("", of_area[score][0], said[(score, name)].held),
                     ("overall_", of_area[score][1], said[(score, None)].held),

@@ -108,7 +108,7 @@ def _of_goals(
             labels.append({"area": name})
             parts.append(own.sum(axis=1, keepdims=True))
             continue
-        mean = one.density.area.conflict
+        mean = one.mean_conflict
         pairs = zip(each.first, each.second, strict=True)
         labels += [
             {"area": name, "goal": goals[i], "goal_other": goals[j], "conflict": float(mean[i, j])} for i, j in pairs

@@ -26,6 +26,7 @@ from .area_scores import padded_conflict
 from .conventions_reading import reading, sensitivity
 from .density import AreaDensity, state_prior, uses_kappa, with_nodes
 from .importance import MAX_KHAT, importance_draws, resample, smooth
+from .learned_goals import with_pivot
 from .mode import find_modes
 from .parallel import parallel_map
 from .parameters import constrain, log_prior
@@ -50,6 +51,7 @@ _PRIORS = {
     "goal-share prior": "concentration",
     "weight-mean prior": "concentration",
     "weight-concentration prior": "mean",
+    "affinity prior": "sd",
     "group prior": "sd",
 }
 """What is halved and doubled of each prior."""
@@ -160,7 +162,7 @@ def cell_scores(
     Where answers say nothing on weights, misalignment and its parts are NaN.
     """
     states = density.states
-    conflict = padded_conflict(density)[np.ix_(states.goal, states.goal)]
+    conflict = padded_conflict(density, theta)[..., states.goal[:, None], states.goal]
     mean = mean_of_two(states.weight[:, None], states.weight, weight_mean=weight_mean)  # type: ignore[arg-type]
     parts = [
         np.exp(state_prior(density, constrain(density.parameters, some, density.n_options)))
@@ -168,7 +170,8 @@ def cell_scores(
     ]
     cells = np.einsum("h,dhs->ds", shares, np.concatenate(parts))
     contention, misalignment, weight = (
-        np.einsum("ds,ds->d", cells @ form, cells) for form in (conflict, conflict * mean, mean)
+        np.einsum("ds,ds->d", np.matmul(cells[:, None], form)[:, 0], cells)
+        for form in (conflict, conflict * mean, mean)
     )
     known = 1.0 if states.weighted else np.nan
     relative = np.divide(misalignment, weight, out=np.full(len(weight), np.nan), where=weight > 0)
@@ -206,6 +209,7 @@ def _alternatives(
                 {"weight_concentration": (priors.weight_concentration[0], priors.weight_concentration[1] / x)},
                 lambda d: d.parameters.weighted,
             ),
+            ("affinity prior", {"affinity_sd": priors.affinity_sd * x}, lambda d: d.parameters.n_learned > 0),
             ("group prior", {"group_sd": priors.group_sd * x}, lambda d: d.parameters.n_deviating > 0),
         ):
             changed = [_with_priors(d, change) if concerned(d) else None for d in densities]
@@ -238,6 +242,7 @@ def _drawn(own: AreaDensity, new: AreaDensity, theta: Array, shares: Array, rng:
             chosen = rng.permutation(theta[np.minimum(at, len(theta) - 1)])
             return _Draws(cell_scores(new, chosen, shares), "reweighted", khat)
     modes = find_modes(new, rng, starts=3, first=theta.mean(axis=0))
+    new = with_pivot(new, modes[0].theta)
     try:
         found = importance_draws(new, modes, rng, draws=DRAWS, rounds=4, enough=ENOUGH)
     except LinAlgError:

@@ -6,6 +6,7 @@ with options (a level more or less likely to an agent whom no goal moves), and t
 ``ordinal``     shift = κ·w·push_g(l): +1 at and above the levels that serve the goal, −1 below them, 0 between, so that
                 with growing w the answers gather at the goal's place on the scale; a goal at an end is a direction.
 ``importance``  shift = −λ(w − ½): stated importance of the area, with λ of its own, whatever the goal.
+``learned``     shift = −w·a_g, where it is learned which way, and how far, a goal moves the answers along the scale.
 
 With u and v the arguments at the two ends of a level, v < u, its probability is σ(u)·σ(−v)·(1 − e^(v−u)). The
 difference u − v is log(1 + b/(below)) + log(1 + b/(above)) and that of the shifts, with b the baseline of the level and
@@ -14,13 +15,15 @@ the sums below and above it, so no digits are lost in the tails or where a level
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
+
+from .states import States
 
 Array = NDArray[np.float64]
 
@@ -57,6 +60,9 @@ class CumulativeTable:
         What is added times the scale, (state, option).
     scale
         Which scale each level's item has, −1 for none, (option,).
+    goal, of_goal
+        Where the shift is learned: goal of each state, (state,), and minus its weight under the goal it has, else 0,
+        (goal, state). None elsewhere.
     """
 
     options: slice
@@ -69,6 +75,8 @@ class CumulativeTable:
     shift_gap: Array
     loading: Array
     scale: NDArray[np.int64]
+    goal: NDArray[np.int64] | None = None
+    of_goal: Array | None = None
 
     @property
     def scaled(self) -> NDArray[np.bool_]:
@@ -100,7 +108,15 @@ def make_cumulative(
     )
 
 
-def _ends(xp: ModuleType, table: CumulativeTable, b: Any, scale: Any) -> tuple[Any, Any, Any]:
+def learned_levels(options: slice, item_of_option: NDArray[np.int64], states: States) -> CumulativeTable:
+    """Return the constants of a run of items with ordered levels whose shift is learned."""
+    none = np.zeros((states.n_states, len(item_of_option)))
+    table = make_cumulative(options, item_of_option, none, none, np.full(len(item_of_option), -1))
+    goal = np.minimum(states.goal, states.n_goals - 1)
+    return replace(table, goal=goal, of_goal=(goal == np.arange(states.n_goals)[:, None]) * -states.weight)
+
+
+def _ends(xp: ModuleType, table: CumulativeTable, b: Any, scale: Any, affinity: Any = None) -> tuple[Any, Any, Any]:
     """Return the arguments of the logistic at both ends of each level, and their difference, (..., state, option)."""
     above = xp.where(table.last, 1.0, b @ table.above)
     threshold = xp.where(table.last, 0.0, xp.log(b @ table.at_most) - xp.log(above))
@@ -108,6 +124,8 @@ def _ends(xp: ModuleType, table: CumulativeTable, b: Any, scale: Any) -> tuple[A
     if table.scaled.any():
         own = xp.where(table.scaled, scale[..., np.maximum(table.scale, 0)], 0.0)
         moved = moved + own[..., None, :] * table.loading
+    if table.goal is not None and table.of_goal is not None:
+        moved = moved + table.of_goal.sum(axis=0)[:, None] * affinity[..., table.goal, :]
     upper = xp.where(table.last, _FAR, moved)
     previous = np.maximum(np.arange(len(table.scale)) - 1, 0)
     lower = xp.where(table.first, -_FAR, moved[..., previous])
@@ -120,7 +138,9 @@ def _softplus(xp: ModuleType, x: Any) -> Any:
     return xp.log1p(xp.exp(-xp.abs(x))) + xp.maximum(x, 0.0)
 
 
-def log_level_probability(xp: ModuleType, table: CumulativeTable, log_baseline: Any, scale: Any = None) -> Any:
+def log_level_probability(
+    xp: ModuleType, table: CumulativeTable, log_baseline: Any, scale: Any = None, affinity: Any = None
+) -> Any:
     """Return log P(level | state), (..., state, option).
 
     Parameters
@@ -133,8 +153,10 @@ def log_level_probability(xp: ModuleType, table: CumulativeTable, log_baseline: 
         Log probability of each level to an agent whom nothing moves, (..., option).
     scale
         Scales λ of the area, (..., scale).
+    affinity
+        Where the shift is learned, a_g of each level, the same for those of an item, (..., goal, option).
     """
-    upper, lower, gap = _ends(xp, table, xp.exp(log_baseline), scale)
+    upper, lower, gap = _ends(xp, table, xp.exp(log_baseline), scale, affinity)
     apart = xp.log(xp.maximum(-xp.expm1(-gap), _IMPOSSIBLE))
     return apart - _softplus(xp, -upper) - _softplus(xp, lower)
 
@@ -151,15 +173,38 @@ def pull_back_levels(
     slope
         Gradient of a function by the table, (..., state, option).
     """
-    b = np.exp(log_baseline)
-    upper, lower, gap = _ends(np, table, b, scale)
+    by_end, by_baseline = _pull_back_ends(table, np.exp(log_baseline), slope, scale, None)
+    return by_baseline, (by_end * table.loading).sum(axis=-2)
+
+
+def pull_back_learned_levels(
+    table: CumulativeTable, log_baseline: Array, slope: Array, affinity: Array
+) -> tuple[Array, Array]:
+    """Return the gradients by the baseline probabilities, (..., option), and by the affinities, (..., goal, option).
+
+    Parameters
+    ----------
+    table, log_baseline, affinity
+        As for :func:`log_level_probability`.
+    slope
+        Gradient of a function by the table, (..., state, option).
+    """
+    assert table.of_goal is not None
+    by_end, by_baseline = _pull_back_ends(table, np.exp(log_baseline), slope, None, affinity)
+    return by_baseline, np.matmul(table.of_goal, by_end)
+
+
+def _pull_back_ends(
+    table: CumulativeTable, b: Array, slope: Array, scale: Array | None, affinity: Array | None
+) -> tuple[Array, Array]:
+    """Return the gradients by the thresholds, (..., state, option), and by the baseline, (..., option)."""
+    upper, lower, gap = _ends(np, table, b, scale, affinity)
     apart = np.where(table.first | table.last, 0.0, 1 / np.expm1(np.clip(gap, _IMPOSSIBLE, 700.0)))
     by_end = np.where(table.last, 0.0, slope * (expit(-upper) + apart))
     by_start = np.where(table.first, 0.0, -slope * (expit(lower) + apart))
     by_end[..., :-1] += by_start[..., 1:]  # the lower end of a level is the upper end of the one before
     by_threshold = by_end.sum(axis=-2)
-    by_scale = (by_end * table.loading).sum(axis=-2)
     above = np.where(table.last, 1.0, b @ table.above)
     by_threshold = np.where(table.last, 0.0, by_threshold)
     by_baseline = (by_threshold / (b @ table.at_most)) @ table.at_most.T - (by_threshold / above) @ table.above.T
-    return by_baseline, by_scale
+    return by_end, by_baseline

@@ -14,10 +14,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..datasets.choices import AreaChoices, Choices
+from ..datasets.learned_goals import goal_names
 from ..datasets.study import Priors
 from .marginal import Evaluation, Rows, evaluate, gradients, make_rows
 from .option_table import OptionTable, log_option_probability, make_table, pull_back
-from .parameters import Parameters, Values, constrain, log_prior, log_prior_gradient, pull_back_values
+from .parameters import (
+    Parameters,
+    Values,
+    constrain,
+    log_prior,
+    log_prior_gradient,
+    pull_back_values,
+    zero_sum_blocks,
+)
 from .states import States, default_nodes, log_node_prior, log_state_prior, make_states
 
 Array = NDArray[np.float64]
@@ -37,6 +46,9 @@ class AreaDensity:
         Hidden cells, constants of the option table, distinct rows, parameter layout.
     prior_names
         Name of each prior over states: groups in order, then ``None`` for agents in no group.
+    pivot
+        Answers of learned goals in the order that gives them their labels, (goal, option); see
+        :mod:`.learned_goals`. None before a mode is known, and where all goals are given.
     """
 
     area: AreaChoices
@@ -45,6 +57,7 @@ class AreaDensity:
     rows: Rows
     parameters: Parameters
     prior_names: tuple[str | None, ...]
+    pivot: Array | None = None
 
     @property
     def size(self) -> int:
@@ -63,7 +76,12 @@ class AreaDensity:
 
 
 def is_weighted(area: AreaChoices) -> bool:
-    """Return whether answers say anything on weights: an agent answers more than once, or says how important it is."""
+    """Return whether weights are unknown and answers say anything on them.
+
+    They do where an agent answers more than once, or says how important the area is.
+    """
+    if area.weights == "one":
+        return False
     return bool(not at_face_value(area) or (area.n_answers > area.goal_answers).any())
 
 
@@ -92,16 +110,16 @@ def area_density(choices: Choices, area: AreaChoices, priors: Priors) -> AreaDen
     weighted = is_weighted(area)
     nodes = default_nodes(int(area.n_answers.max(initial=0)), rule=area.rule, kappa=area.kappa)
     states = make_states(len(area.goals), no_goal=area.no_goal, weighted=weighted, nodes=nodes)
-    table = _table(area, states)
+    table = area_table(area, states)
     ungrouped = bool((choices.group_of_agent < 0).any())
     # One group that holds everybody needs no deviation from the whole.
     n_groups = len(choices.groups) if len(choices.groups) > 1 or ungrouped else 0
     prior_of_agent = choices.group_of_agent if n_groups else np.zeros(choices.n_agents, dtype=np.int64)
     plain = ungrouped or n_groups == 0
     prior_of_agent = np.where(prior_of_agent < 0, n_groups, prior_of_agent)
-    baselines = baseline_layout(area)
+    layout = baseline_layout(area) | affinity_layout(area)
     parameters = Parameters(
-        states.n_shares, n_groups, plain, states.weighted, **baselines, priors=priors, n_scales=table.n_scales
+        states.n_shares, n_groups, plain, states.weighted, **layout, priors=priors, n_scales=table.n_scales
     )
     rows = make_rows(
         area.counts,
@@ -116,7 +134,8 @@ def area_density(choices: Choices, area: AreaChoices, priors: Priors) -> AreaDen
     return AreaDensity(area, states, table, rows, parameters, names)
 
 
-def _table(area: AreaChoices, states: States) -> OptionTable:
+def area_table(area: AreaChoices, states: States) -> OptionTable:
+    """Return the option table of an area over some states."""
     return make_table(
         area.serves,
         area.item_of_option,
@@ -124,6 +143,7 @@ def _table(area: AreaChoices, states: States) -> OptionTable:
         rule=area.rule,
         kappa=area.kappa,
         kinds=area.kinds,
+        learned=area.learned,
         face_value=states.weighted and at_face_value(area),
     )
 
@@ -132,22 +152,48 @@ def baseline_layout(area: AreaChoices, *, free: bool = False) -> dict[str, Any]:
     """Return which baselines are free, as :class:`Parameters` takes them; ``free`` makes all of them so."""
     stated = ~area.states_goals
     uniform = not free and (area.baseline == "uniform" or at_face_value(area))
-    if uniform and not stated.any():
+    without = (~stated & uniform) | (_without_baseline(area) & (not free))
+    if without.all():
         return {"option_sizes": ()}
-    sizes = tuple(int(size) for size in np.bincount(area.item_of_option))
-    fixed = tuple((~stated).tolist()) if uniform else ()
-    if not area.objects:
-        return {"option_sizes": sizes, "fixed_items": fixed}
+    fixed = tuple(without.tolist()) if without.any() else ()
+    return {"option_sizes": _option_sizes(area), "fixed_items": fixed, "comparisons": _comparisons(area)}
+
+
+def affinity_layout(area: AreaChoices) -> dict[str, Any]:
+    """Return which affinities are learned, as :class:`Parameters` takes them."""
+    if not any(area.learned):
+        return {"n_learned": 0, "affinity_basis": None}
+    sizes, kinds = _option_sizes(area), area.kinds or ("choice",) * len(area.items)
+    is_scale = np.array([kind == "ordinal" for kind in kinds])
+    elsewhere = tuple((~np.array(area.learned) | is_scale).tolist())
+    blocks = [block for _, block in zero_sum_blocks(sizes, elsewhere, _comparisons(area), ties=False)]
+    blocks += [(area.item_of_option == j).astype(float)[:, None] for j in np.flatnonzero(is_scale & area.learned)]
+    return {"n_learned": len(area.goals), "affinity_basis": np.hstack(blocks)}
+
+
+def _option_sizes(area: AreaChoices) -> tuple[int, ...]:
+    return tuple(int(size) for size in np.bincount(area.item_of_option))
+
+
+def _comparisons(area: AreaChoices) -> tuple[tuple[int, int] | None, ...]:
+    """Return the objects that each item compares, by number; empty when none does."""
     number = {name: k for k, name in enumerate(dict.fromkeys(name for pair in area.objects for name in pair))}
-    comparisons = tuple((number[pair[0]], number[pair[1]]) if pair else None for pair in area.objects)
-    return {"option_sizes": sizes, "fixed_items": fixed, "comparisons": comparisons}
+    return tuple((number[pair[0]], number[pair[1]]) if pair else None for pair in area.objects)
+
+
+def _without_baseline(area: AreaChoices) -> NDArray[np.bool_]:
+    """Return the items whose answers are learned goals' alone, (item,): all weights are 1 and everybody has a goal."""
+    if not any(area.learned) or area.weights != "one" or area.no_goal:
+        return np.zeros(len(area.items), dtype=bool)
+    kinds = area.kinds or ("choice",) * len(area.items)
+    return np.array([own and kind != "ordinal" for own, kind in zip(area.learned, kinds, strict=True)])
 
 
 def with_nodes(density: AreaDensity, nodes: int) -> AreaDensity:
     """Return the same density with another number of quadrature nodes."""
     old, area = density.states, density.area
     states = make_states(old.n_goals, no_goal=old.no_goal, weighted=old.weighted, nodes=nodes)
-    return replace(density, states=states, table=_table(area, states))
+    return replace(density, states=states, table=area_table(area, states))
 
 
 def restructured(density: AreaDensity, *, rule: str, no_goal: bool) -> AreaDensity:
@@ -158,17 +204,29 @@ def restructured(density: AreaDensity, *, rule: str, no_goal: bool) -> AreaDensi
     return _with_states(density, area, states, {})
 
 
+def with_number(density: AreaDensity, number: int) -> AreaDensity:
+    """Return the density of the same answers with another number of learned goals."""
+    area = density.area
+    conflict = np.ones((number, number)) - np.eye(number)
+    if len(area.goals) > 1:
+        conflict *= area.conflict[0, 1]  # the same for all pairs of goals that nothing tells apart
+    serves = np.zeros((number, len(area.options)), dtype=bool)
+    area = replace(area, goals=goal_names(number), conflict=conflict, serves=serves)
+    states = make_states(number, no_goal=area.no_goal, weighted=density.states.weighted, nodes=len(density.states.node))
+    return replace(_with_states(density, area, states, affinity_layout(area)), pivot=None)
+
+
 def null_density(density: AreaDensity) -> AreaDensity:
     """Return the density of the null model of an area: nobody holds a goal, every answer follows the baseline."""
     area = density.area
-    empty = replace(area, goals=(), conflict=np.zeros((0, 0)), serves=area.serves[:0], no_goal=True)
-    layout = baseline_layout(area, free=True)
+    empty = replace(area, goals=(), conflict=np.zeros((0, 0)), serves=area.serves[:0], no_goal=True, learned=())
+    layout = baseline_layout(area, free=True) | affinity_layout(empty)
     return _with_states(density, empty, make_states(0, no_goal=True, weighted=False, nodes=1), layout)
 
 
 def _with_states(density: AreaDensity, area: AreaChoices, states: States, baselines: dict[str, Any]) -> AreaDensity:
     parameters = replace(density.parameters, n_shares=states.n_shares, weighted=states.weighted, **baselines)
-    return replace(density, area=area, states=states, table=_table(area, states), parameters=parameters)
+    return replace(density, area=area, states=states, table=area_table(area, states), parameters=parameters)
 
 
 def state_prior(density: AreaDensity, values: Values) -> Array:
@@ -182,13 +240,14 @@ def state_prior(density: AreaDensity, values: Values) -> Array:
 def uses_kappa(density: AreaDensity) -> bool:
     """Return whether the convention κ has a say: weights are unknown and move some answer through κ·w."""
     area = density.area
-    rules = {area.rule if kind == "choice" else kind for kind in area.kinds or ("choice",)}
+    kinds, learned = area.kinds or ("choice",) * len(area.items), area.learned or (False,) * len(area.items)
+    rules = {area.rule if kind == "choice" else kind for kind, own in zip(kinds, learned, strict=True) if not own}
     return density.states.weighted and not at_face_value(area) and bool(rules & {"luce", "ordinal", "pairwise"})
 
 
 def option_log_probability(density: AreaDensity, values: Values) -> Array:
     """Return log P(option | state) at some values of the parameters, (D, state, option)."""
-    return np.asarray(log_option_probability(np, density.table, values.baseline_logits, values.scale))
+    return np.asarray(log_option_probability(np, density.table, values.baseline_logits, values.scale, values.affinity))
 
 
 def evaluate_rows(density: AreaDensity, theta: Array) -> tuple[Values, Array, Evaluation]:
@@ -251,7 +310,9 @@ def _likelihood_gradient(density: AreaDensity, theta: Array) -> tuple[Array, Arr
         expected = np.exp(log_node_prior(np, states, values.prior_mean, values.concentration[:, None]))
         excess = totals - totals.sum(axis=2, keepdims=True) * expected
         by_a, by_b = excess @ np.log(node), excess @ np.log1p(-node)
-    by_baseline, by_scale = pull_back(density.table, values.baseline_logits, log_p, by_table, values.scale)
+    by_baseline, by_scale, by_affinity = pull_back(
+        density.table, values.baseline_logits, log_p, by_table, values.scale, values.affinity
+    )
     gradient = pull_back_values(
         density.parameters,
         theta,
@@ -261,6 +322,7 @@ def _likelihood_gradient(density: AreaDensity, theta: Array) -> tuple[Array, Arr
         by_shape_b=by_b,
         by_baseline=by_baseline,
         by_scale=by_scale,
+        by_affinity=by_affinity,
     )
     return parts.row_loglik @ rows.multiplicity, gradient
 

@@ -56,6 +56,14 @@ class AreaDraws:
     shares: Array
     conflict: Array
 
+    @property
+    def mean_conflict(self) -> Array:
+        """Conflict between the goals, (goal, goal); its mean where it is uncertain or behavioural."""
+        if not self.density.area.behavioural:
+            return self.density.area.conflict
+        k = self.density.states.n_goals
+        return np.asarray(self.conflict[..., :k, :k].mean(axis=0))
+
 
 @dataclass(frozen=True, eq=False)
 class Units:
@@ -126,9 +134,10 @@ def draws_of(fit: xr.DataTree, choices: Choices | None = None) -> tuple[AreaDraw
         theta = _thinned(flat.reshape(CHAINS if method[density.area.name] == "nuts" else 1, -1, density.size), total)
         broken = ~np.isfinite(theta).all(axis=1)
         stream, drawn = np.random.SeedSequence(seed, spawn_key=(p, 1)), conflicts[p]
-        conflict = padded_conflict(density) if drawn is None else padded(drawn, density.states.n_shares)
         good = theta[~broken][0] if not broken.all() else np.zeros(density.size)
-        result.append(AreaDraws(density, filled(theta, good), broken, stream, shares, conflict))
+        theta = filled(theta, good)
+        conflict = padded_conflict(density, theta) if drawn is None else padded(drawn, density.states.n_shares)
+        result.append(AreaDraws(density, theta, broken, stream, shares, conflict))
     return tuple(result)
 
 

@@ -16,7 +16,16 @@ from numpy.typing import NDArray
 from ..datasets.choices import Choices
 from ..datasets.study import Priors
 from ..errors import Fault, InputError, shown
-from .alternatives import STRUCTURES, Structure, fit_structure, leave_one_out
+from .alternatives import (
+    NULL,
+    STRUCTURES,
+    Alternative,
+    Structure,
+    alternatives_of,
+    fit_structure,
+    leave_one_out,
+    own_structure,
+)
 from .area_fit import AreaFit, Method, fit_area, flat_draws
 from .area_scores import AreaScores, area_scores
 from .checkpoint import Checkpoint, recover
@@ -41,6 +50,9 @@ Array = NDArray[np.float64]
 
 SCORE_DRAWS = 1_000
 """Draws of the scores, taken evenly from the posterior draws."""
+# Random streams of an area: fit, scores, structures, null model, checks, other numbers of learned goals.
+_STREAM_OF: dict[Alternative | int, int] = {kind: 2 + k for k, kind in enumerate((*STRUCTURES, NULL))} | {-1: 8, 1: 9}
+_CHECKS, _STREAMS = 7, 10
 
 
 def fit(
@@ -192,7 +204,7 @@ def _fit_parts(
     jobs = [
         _Job(
             density,
-            stream.spawn(4 + len(STRUCTURES)),
+            stream.spawn(_STREAMS),
             method,
             draws,
             phi,
@@ -276,39 +288,36 @@ def _run_scores(work: tuple[_Job, AreaFit, Array]) -> AreaScores:
 def _structures(
     jobs: list[_Job], fits: list[AreaFit], scored: list[AreaScores]
 ) -> list[tuple[list[Structure], Structure | None]]:
-    """Return the four structures and the null model of every area; the study's own comes from its fit."""
-    tasks: list[tuple[_Job, int, str, bool]] = []
+    """Return the structures and the null model of every area; the study's own comes from its fit."""
+    tasks: list[tuple[_Job, Alternative]] = []
     for job in jobs:
-        own = (job.density.area.rule, job.density.area.no_goal)
-        tasks += [(job, k, *s) for k, s in enumerate(STRUCTURES) if s != own]
+        own = own_structure(job.density)
+        tasks += [(job, kind) for kind in alternatives_of(job.density) if kind != own]
         if not at_face_value(job.density.area):
-            tasks.append((job, len(STRUCTURES), "null", True))
+            tasks.append((job, NULL))
 
-    def run(task: tuple[_Job, int, str, bool]) -> Structure:
-        job, k, rule, no_goal = task
+    def run(task: tuple[_Job, Alternative]) -> Structure:
+        job, kind = task
         job.say.check()
-        rng = np.random.default_rng(job.streams[2 + k])
-        return fit_structure(job.density, rng, rule=rule, no_goal=no_goal)
+        return fit_structure(job.density, np.random.default_rng(job.streams[_STREAM_OF[kind.more or kind]]), kind)
 
     done = parallel_map(run, tasks)
     result = []
     for job, fitted, scores in zip(jobs, fits, scored, strict=True):
-        mine = [s for task, s in zip(tasks, done, strict=True) if task[0] is job]
-        null = next((s for s in mine if s.rule == "null"), None)
-        others = [_own_structure(fitted, scores), *(s for s in mine if s.rule != "null")]
-        others.sort(key=lambda s: STRUCTURES.index((s.rule, s.no_goal)))
-        result.append((others, null))
+        mine = {task[1]: s for task, s in zip(tasks, done, strict=True) if task[0] is job}
+        mine[own_structure(job.density)] = _own_structure(fitted, scores)
+        result.append(([mine[kind] for kind in alternatives_of(job.density)], mine.get(NULL)))
     return result
 
 
 def _own_structure(fitted: AreaFit, scores: AreaScores) -> Structure:
-    area, density = fitted.density.area, fitted.density
+    density = fitted.density
     theta = flat_draws(thin(filled(fitted.theta, fitted.modes[0].theta), SCORE_DRAWS))
     flat = np.full(len(theta), -np.log(len(theta)))
     row_elpd = leave_one_out(row_log_likelihood(density, theta), flat)
     khat = fitted.importance.khat if fitted.importance is not None else float("nan")
     total = float(row_elpd @ density.rows.multiplicity)
-    return Structure(area.rule, area.no_goal, fitted.modes[0].log_density, total, row_elpd, scores, khat)
+    return Structure(own_structure(density), fitted.modes[0].log_density, total, row_elpd, scores, khat)
 
 
 def _run_checks(
@@ -317,7 +326,7 @@ def _run_checks(
     job, fitted, scores, theta, (structures, null) = work
     job.say.check()
     flat = flat_draws(theta)
-    rng = np.random.default_rng(job.streams[-1])
+    rng = np.random.default_rng(job.streams[_CHECKS])
     return [
         *sampling_checks(fitted, scores, shares=job.shares),
         *structure_checks(fitted.density, structures, null),

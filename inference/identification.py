@@ -19,7 +19,16 @@ from ..datasets.choices import AreaChoices, Choices
 from ..datasets.study import Priors
 from .area_scores import prior_shares
 from .checks import Check
-from .density import AreaDensity, area_density, at_face_value, baseline_layout, option_log_probability, state_prior
+from .density import (
+    AreaDensity,
+    affinity_layout,
+    area_density,
+    at_face_value,
+    baseline_layout,
+    is_weighted,
+    option_log_probability,
+    state_prior,
+)
 from .option_table import pull_back
 from .parameters import Parameters, Values, constrain, draw_prior, pull_back_values
 from .states import log_node_prior
@@ -118,6 +127,9 @@ def _prior_means(density: AreaDensity) -> Array:
         theta[parameters.slices["mean"]] = logit(a / (a + b))
         theta[parameters.slices["conc"]] = np.log(shape / rate)
     theta[parameters.slices["scale"]] = np.log(parameters.priors.importance_scale[0])
+    if parameters.n_learned:  # at equal affinities goals could not be told apart: one prior draw instead of the means
+        own = parameters.slices["affinity"]
+        theta[own] = parameters.priors.affinity_sd * np.random.default_rng(_SEED).standard_normal(own.stop - own.start)
     return theta
 
 
@@ -188,10 +200,10 @@ def score_vectors(density: AreaDensity, point: Array, counts: Array, group: NDAr
     posterior -= posterior.max(axis=1, keepdims=True)
     np.exp(posterior, out=posterior)
     posterior /= posterior.sum(axis=1, keepdims=True)
-    by_baseline, by_scale = _by_baseline(density, values, log_p, posterior, counts)
+    by_baseline, by_scale, by_affinity = _by_table(density, values, log_p, posterior, counts)
     h, k = density.rows.n_priors, states.n_shares
     own_prior = (group[:, None] == np.arange(h)).astype(float)[:, :, None]
-    pieces = [(own_prior * (posterior @ states.is_goal)[:, None]).reshape(n, -1), by_baseline, by_scale]
+    pieces = [(own_prior * (posterior @ states.is_goal)[:, None]).reshape(n, -1), by_baseline, by_scale, by_affinity]
     if values.prior_mean is not None and values.concentration is not None:
         goals = states.n_goals * len(states.node)
         nodes = posterior[:, :goals] @ np.tile(np.eye(len(states.node)), (states.n_goals, 1))
@@ -202,8 +214,8 @@ def score_vectors(density: AreaDensity, point: Array, counts: Array, group: NDAr
     piece = np.hstack(pieces)
     # The map from these gradients to those by the coordinates is linear and common to all agents.
     unit = np.eye(piece.shape[1])
-    sizes = np.cumsum([h * k, density.n_options, by_scale.shape[1]])
-    by_share, by_option, by_each_scale, by_shape = np.split(unit, sizes, axis=1)
+    sizes = np.cumsum([h * k, density.n_options, by_scale.shape[1], by_affinity.shape[1]])
+    by_share, by_option, by_each_scale, by_each_affinity, by_shape = np.split(unit, sizes, axis=1)
     shape = by_shape.reshape(len(unit), h, 2) if density.parameters.weighted else None
     theta = np.broadcast_to(point, (len(unit), len(point)))
     chain = pull_back_values(
@@ -215,21 +227,30 @@ def score_vectors(density: AreaDensity, point: Array, counts: Array, group: NDAr
         by_shape_b=None if shape is None else shape[..., 1],
         by_baseline=by_option,
         by_scale=by_each_scale,
+        by_affinity=by_each_affinity.reshape(len(unit), -1, density.n_options) if by_affinity.size else None,
     )
     return np.asarray(piece @ chain)
 
 
-def _by_baseline(
+def _by_table(
     density: AreaDensity, values: Values, log_p: Array, posterior: Array, counts: Array
-) -> tuple[Array, Array]:
-    """Return the gradient of each agent's log likelihood by the baseline logits and by the scales, (agent, ...)."""
-    parts = []
+) -> tuple[Array, Array, Array]:
+    """Return the gradient of each agent's log likelihood by baseline logits, scales and affinities, (agent, ...)."""
+    parts: list[tuple[Array, Array, Array]] = []
     step = max(1, _CELLS // log_p.size)
     for start in range(0, len(counts), step):
         mine = slice(start, start + step)
         slope = posterior[mine, :, None] * counts[mine, None, :]
-        parts.append(pull_back(density.table, values.baseline_logits, log_p, slope, values.scale))
-    return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
+        affinity = (
+            None
+            if values.affinity is None
+            else np.broadcast_to(values.affinity, (len(slope), *values.affinity.shape[1:]))
+        )
+        found = pull_back(density.table, values.baseline_logits, log_p, slope, values.scale, affinity)
+        by_affinity = np.zeros((len(slope), 0)) if found[2] is None else found[2].reshape(len(slope), -1)
+        parts.append((found[0], found[1], by_affinity))
+    by_baseline, by_scale, by_affinity = (np.concatenate(pieces) for pieces in zip(*parts, strict=True))
+    return by_baseline, by_scale, by_affinity
 
 
 def _share_slope(density: AreaDensity, point: Array) -> Array:
@@ -274,7 +295,7 @@ def item_rule(area: AreaChoices) -> str | None:
         return (
             "Every agent answers once, so answers are taken at face value: what is chance in them counts as conflict."
         )
-    for i, goal in enumerate(area.goals):
+    for i, goal in enumerate(area.goals if not any(area.learned) else ()):
         if not area.serves[i].any():
             return f"No option serves the goal '{goal}', so those who hold it look like agents with a small weight."
         for k in range(i):
@@ -282,8 +303,9 @@ def item_rule(area: AreaChoices) -> str | None:
                 return (
                     f"The goals '{area.goals[k]}' and '{goal}' are served by the same options and cannot be told apart."
                 )
-    n_parameters = len(area.goals) - 1 + area.no_goal + 2
-    n_parameters += Parameters(1, 0, True, True, **baseline_layout(area), priors=Priors()).baseline_basis.shape[1]
+    n_parameters = len(area.goals) - 1 + area.no_goal + 2 * is_weighted(area)
+    layout = Parameters(1, 0, True, True, **baseline_layout(area), **affinity_layout(area), priors=Priors())
+    n_parameters += layout.size - 2  # what is beside the mean and concentration of the weights, counted above
     n_parameters += int((~area.states_goals).sum())  # a scale for each stated importance
     n_patterns = possible_patterns(area)
     if n_parameters <= n_patterns - 1:

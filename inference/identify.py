@@ -8,7 +8,6 @@ which it is smallest.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import product
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.linalg import null_space
 
 from ..datasets.choices import AreaChoices, Choices
+from ..datasets.learned_goals import kruskal
 from ..datasets.study import Priors
 from .density import AreaDensity, at_face_value
 from .identification import expected_information, item_rule, possible_patterns, share_information
@@ -25,7 +25,6 @@ from .parameters import zero_sum_basis
 
 Array = NDArray[np.float64]
 
-_MOST_ITEMS = 9  # 3⁹ divisions of the items into three parts
 _NAMED = 0.1  # squared part of a direction from which a parameter is named
 
 
@@ -98,33 +97,6 @@ def _row(density: AreaDensity) -> dict[str, Any]:
     }
 
 
-def kruskal(sizes: Sequence[int], goals: int) -> bool:
-    """Return whether a division of items into three parts satisfies Kruskal's condition for some number of goals.
-
-    Parameters
-    ----------
-    sizes
-        Number of options of each item.
-    goals
-        Number of goals K: the condition is Σ min(product of the part's sizes, K) ≥ 2K + 2. One goal needs none.
-    """
-    if goals <= 1:
-        return True
-    if len(sizes) > _MOST_ITEMS:  # the largest items first, each to the part that has least
-        parts = [1, 1, 1]
-        for size in sorted(sizes, reverse=True):
-            least = parts.index(min(parts))
-            parts[least] *= size
-        return sum(min(part, goals) for part in parts) >= 2 * goals + 2
-    for division in product(range(3), repeat=len(sizes)):
-        parts = [1, 1, 1]
-        for size, part in zip(sizes, division, strict=True):
-            parts[part] *= size
-        if sum(min(part, goals) for part in parts) >= 2 * goals + 2:
-            return True
-    return False
-
-
 def is_separated(area: AreaChoices) -> bool:
     """Return whether agents gave two answers or more that serve goals, and none gave answers without a common goal."""
     asked = area.states_goals[area.item_of_option]
@@ -191,6 +163,7 @@ _WORDS = {
     "conc": "spread of weights",
     "mean_dev": "mean weight of {}",
     "scale": "scale of stated importance",
+    "affinity": "what {} favours",
 }
 
 
@@ -206,6 +179,9 @@ def coordinate_names(density: AreaDensity) -> list[str]:
                 names += [f"baseline of {what}"] * basis.shape[1]
         elif block.endswith("_dev") and layout.n_deviating:
             names += [_WORDS[block].format(repr(group)) for group in groups for _ in range(size // layout.n_deviating)]
+        elif block == "affinity":
+            for goal in density.area.goals if size else ():
+                names += [_WORDS[block].format(repr(goal))] * (size // layout.n_learned)
         else:
             names += [_WORDS[block]] * size
     return names

@@ -16,6 +16,7 @@ from scipy.linalg import LinAlgError, cholesky, solve_triangular
 from scipy.special import gammaln, logsumexp
 
 from .density import AreaDensity, log_density
+from .learned_goals import has_labels_of_pivot
 from .mode import Mode, leading
 
 Array = NDArray[np.float64]
@@ -30,6 +31,9 @@ ROUNDS = 6
 """Most rounds of adaptation."""
 _ROUND_KHAT = 0.4  # above it a Laplace approximation may miss a tail that no weight of its own draws tells of
 _MORE = (4, 4, 4, 16)  # times as many draws, where those of the last round were not accepted
+_ADAPTABLE = 2.0  # effective draws for each coordinate of learned goals: with fewer, a mixture is not matched to them
+_SPARE = 1.3  # times the draws that should be enough
+_HOPELESS = 0.9  # k̂ above which more draws would not help
 _WIDENED = 2  # the round before which components are added
 _DF = 7.0
 _FORGETTING = 1e-3  # a component with less of the weight stays where it is, so that no mode is forgotten
@@ -73,6 +77,8 @@ class ImportanceDraws:
     effective_quantity
         Fewest effective draws of any exported quantity or of its squared deviation (:func:`effective_draws`): heavy
         weights sit where a quantity is extreme, so its spread may be known from far fewer draws than ``effective``.
+    population
+        For annealed draws the population of each, (draw,): draws of one are not independent of each other.
     """
 
     theta: Array
@@ -81,6 +87,7 @@ class ImportanceDraws:
     effective: float
     rounds: int
     effective_quantity: float = float("inf")
+    population: NDArray[np.int64] | None = None
 
     @property
     def accepted(self) -> bool:
@@ -225,6 +232,8 @@ def importance_draws(
     best, best_mixture = _round(density, mixture, rng, draws, 0), mixture
     last = best
     for used in range(1, rounds + 1):
+        if density.pivot is not None and last.effective < _ADAPTABLE * density.size:
+            break  # so many coordinates cannot be matched to so few draws: it would spoil the proposal
         if best.khat <= (MAX_KHAT if best.rounds else _ROUND_KHAT) and best.effective >= enough:
             break
         if used == _WIDENED:
@@ -238,12 +247,14 @@ def importance_draws(
     else:
         # Drawn afresh: the best of several rounds looks better than it is.
         fresh = _round(density, best_mixture, rng, draws, best.rounds)
-    fresh = _with_quantities(fresh, exported)
+    fresh = with_quantities(fresh, exported)
     needed = min(enough, MIN_EFFECTIVE)
     if (fresh is best and exported is None) or (fresh.khat <= MAX_KHAT and fresh.fewest >= needed):
         return fresh
+    if density.pivot is not None:
+        return _enlarged(density, best_mixture, fresh, rng, needed=needed, exported=exported)
     for times in _MORE:
-        fresh = _with_quantities(_round(density, best_mixture, rng, times * draws, rounds), exported)
+        fresh = with_quantities(_round(density, best_mixture, rng, times * draws, rounds), exported)
         if fresh.khat <= MAX_KHAT and fresh.fewest >= needed:
             break
         wider = widen(best_mixture, fresh, rng)
@@ -251,7 +262,25 @@ def importance_draws(
     return fresh
 
 
-def _with_quantities(weighted: ImportanceDraws, exported: Callable[[Array], Array] | None) -> ImportanceDraws:
+def _enlarged(
+    density: AreaDensity,
+    mixture: Mixture,
+    few: ImportanceDraws,
+    rng: np.random.Generator,
+    *,
+    needed: float,
+    exported: Callable[[Array], Array] | None,
+) -> ImportanceDraws:
+    """Return as many more draws from the same proposal as should be enough, where that is not too many."""
+    times = _SPARE * needed / max(few.fewest, 1e-3)
+    if not (few.khat <= _HOPELESS and times <= max(_MORE)):
+        return few
+    more = _round(density, mixture, rng, int(max(2.0, times) * len(few.theta)), few.rounds)
+    return with_quantities(more, exported)
+
+
+def with_quantities(weighted: ImportanceDraws, exported: Callable[[Array], Array] | None) -> ImportanceDraws:
+    """Return weighted draws with the fewest effective draws of any exported quantity or of its squared deviation."""
     if exported is None:
         return weighted
     values = exported(weighted.theta)
@@ -264,7 +293,8 @@ def _with_quantities(weighted: ImportanceDraws, exported: Callable[[Array], Arra
 def _round(density: AreaDensity, mixture: Mixture, rng: np.random.Generator, draws: int, used: int) -> ImportanceDraws:
     theta = draw(mixture, draws, rng)
     logs, _ = log_components(mixture, theta)
-    log_weight, khat = smooth(log_density(density, theta) - logsumexp(logs, axis=0))
+    height = np.where(has_labels_of_pivot(density, theta), log_density(density, theta), -np.inf)
+    log_weight, khat = smooth(height - logsumexp(logs, axis=0))
     return ImportanceDraws(theta, log_weight, khat, float(np.exp(-logsumexp(2 * log_weight))), used)
 
 
@@ -280,11 +310,15 @@ def effective_draws(weighted: ImportanceDraws, values: Array) -> float:
     """Return the number of independent draws that would give the mean of ``values``, (draw,), as precisely.
 
     It is variance ÷ squared Monte Carlo error, with the error Σ weight² (value − mean)² of weighted draws. That of a
-    score may lie below 1 / Σ weight² when heavy weights sit where the score is extreme.
+    score may lie below 1 / Σ weight² when heavy weights sit where the score is extreme. Draws of one population count
+    together: the error is that of the independent populations.
     """
     weight = np.exp(weighted.log_weight)
     gap = values - weight @ values
     variance, error = float(weight @ np.square(gap)), float(np.square(weight) @ np.square(gap))
+    if weighted.population is not None:
+        own = np.bincount(weighted.population, weight * gap)
+        error = float(np.square(own).sum()) * len(own) / (len(own) - 1)
     return variance / error if error > 0 else float(len(values))
 
 

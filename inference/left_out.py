@@ -100,13 +100,28 @@ def entries_of(fit: xr.DataTree, choices: Choices | None = None) -> tuple[Entrie
     diagnostics, weight = attribute(fit, "diagnostics"), choices.fit_weight
     result = []
     for density, theta in zip(densities, thetas_of(fit, densities), strict=True):
-        most = max(_FEWEST_DRAWS, _MOST_NUMBERS // density.rows.n_rows)
-        used = theta[np.linspace(0, len(theta) - 1, min(len(theta), most)).round().astype(int)]
         effective = diagnostics[density.area.name]["effective"]
-        efficiency = 1.0 if effective is None else min(1.0, float(effective) / len(theta))
-        row, of_row, of_agent = _distinct(density.rows.row_of_agent, density.rows.n_rows, weight)
-        result.append(Entries(density, used, row, of_row, of_agent, max(efficiency, 1e-3)))
+        result.append(entries_of_area(density, theta, weight, effective))
     return tuple(result)
+
+
+def entries_of_area(density: AreaDensity, theta: Array, weight: Array | None, effective: float | None) -> Entries:
+    """Return the distinct agents of one area, with the posterior draws.
+
+    Parameters
+    ----------
+    density, theta
+        Density of the area and its draws, (draw, coordinate).
+    weight
+        Weight of each agent in the likelihood, (agent,), or None for 1.
+    effective
+        Number of effective draws; None where it is not known.
+    """
+    most = max(_FEWEST_DRAWS, _MOST_NUMBERS // density.rows.n_rows)
+    used = theta[np.linspace(0, len(theta) - 1, min(len(theta), most)).round().astype(int)]
+    efficiency = 1.0 if effective is None else min(1.0, float(effective) / len(theta))
+    row, of_row, of_agent = _distinct(density.rows.row_of_agent, density.rows.n_rows, weight)
+    return Entries(density, used, row, of_row, of_agent, max(efficiency, 1e-3))
 
 
 def _distinct(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,8 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve, cholesky
 from scipy.optimize import minimize
 
 from .density import AreaDensity, hessian, log_density, value_and_gradient
-from .parameters import draw_prior
+from .learned_goals import by_share, goal_answers, is_symmetric, nearest_numbering, relabel
+from .parameters import draw_prior, permute_goals
 
 Array = NDArray[np.float64]
 
@@ -77,6 +78,7 @@ def find_modes(
     ends: list[tuple[float, Array]] = []
     for start in chosen:
         height, theta = _descend(density, start)
+        theta = _numbered_alike(density, theta, ends)
         if not any(abs(height - h) < _NEAR and np.abs(theta - t).max() < _NEAR for h, t in ends):
             ends.append((height, theta))
     modes: list[Mode] = []
@@ -84,7 +86,35 @@ def find_modes(
         mode = climb(density, theta)
         if not any(_same(mode, other) for other in modes):
             modes.append(mode)
-    return tuple(sorted(modes, key=lambda mode: -mode.log_mass))
+    return _numbered(density, sorted(modes, key=lambda mode: -mode.log_mass))
+
+
+def _numbered_alike(density: AreaDensity, theta: Array, ends: list[tuple[float, Array]]) -> Array:
+    """Return where a start ended, its learned goals numbered as in the first end: images of one mode are one."""
+    if not ends or not is_symmetric(density.area):
+        return theta
+    return np.asarray(relabel(density, theta[None], goal_answers(density, ends[0][1][None])[0])[0])
+
+
+def _numbered(density: AreaDensity, modes: list[Mode]) -> tuple[Mode, ...]:
+    """Return the modes with learned goals by their shares in the best, and in the others as they are alike to those."""
+    if not is_symmetric(density.area):
+        return tuple(modes)
+    best = by_share(density, modes[0].theta)
+    pivot = goal_answers(density, best[None])[0]
+    return tuple(_renumbered(density, mode, best if mode is modes[0] else pivot) for mode in modes)
+
+
+def _renumbered(density: AreaDensity, mode: Mode, aim: Array) -> Mode:
+    """Return a mode with its goals renumbered: to a vector of its images, (coordinate,), or as in a pivot."""
+    pivot = goal_answers(density, aim[None])[0] if aim.ndim == 1 else aim
+    order = nearest_numbering(density, mode.theta[None], pivot)
+    theta = permute_goals(density.parameters, mode.theta[None], order)[0]
+    if mode.covariance is None:
+        return replace(mode, theta=theta)
+    unit = np.eye(len(theta))  # renumbering is linear
+    move = permute_goals(density.parameters, unit, np.repeat(order, len(unit), axis=0)).T
+    return replace(mode, theta=theta, covariance=move @ mode.covariance @ move.T)
 
 
 def leading(modes: tuple[Mode, ...]) -> tuple[Mode, ...]:

@@ -18,6 +18,7 @@ import numpy as np
 from ..datasets.choices import Choices
 from ..datasets.study import Priors
 from .density import AreaDensity, area_density
+from .learned_goals import goal_table, learned_options
 from .option_table import log_baseline, log_option_probability
 from .parameters import Parameters, zero_sum_basis
 from .states import log_node_prior, log_state_prior
@@ -55,6 +56,9 @@ def flat_coords(densities: tuple[AreaDensity, ...]) -> dict[str, list[str]]:
         coords["free_option"] = free
     if stated:
         coords["importance"] = stated
+    favoured = [name for d in densities for name in goal_answer_labels(d)]
+    if favoured:
+        coords["goal_option"] = favoured
     return coords | ({"group": groups} if groups else {})
 
 
@@ -75,6 +79,13 @@ def free_option_labels(density: AreaDensity) -> list[str]:
 def stated_items(density: AreaDensity) -> list[str]:
     """Return the names of the items of stated importance, (importance,)."""
     return [item for item, asks in zip(density.area.items, density.area.states_goals, strict=True) if not asks]
+
+
+def goal_answer_labels(density: AreaDensity) -> list[str]:
+    """Return the labels of the options under each learned goal, (goal option,), goal after goal."""
+    options = np.array(option_labels(density), dtype=object)[learned_options(density)]
+    goals = density.area.goals if len(options) else ()
+    return [f"{label(density.area.name, goal)}, {option}" for goal in goals for option in options]
 
 
 def share_names(density: AreaDensity) -> tuple[str, ...]:
@@ -100,7 +111,8 @@ def build_model(choices: Choices, priors: Priors | dict[str, Any] | None = None)
     -------
     pymc.Model
         Deterministics ``goal_share`` (goal), ``weight_mean`` (area), ``weight_concentration`` (area), ``baseline``
-        (option), ``importance_scale`` (importance) and, with groups,
+        (option), ``importance_scale`` (importance), where goals are learned ``goal_answer`` (goal_option: the
+        probability of each option to an agent of weight 1 who holds a goal, goals in no order) and, with groups,
         ``group_goal_share`` (group, goal) and ``group_weight_mean`` (group, area); dims are
         flat over areas. Areas without unknown weights and options without a free baseline are left out. One observed
         variable per area holds the counts of its distinct rows; its log likelihood is weighted by the number of agents
@@ -154,6 +166,7 @@ _DIMS: dict[str, tuple[str, ...]] = {
     "group_weight_mean": ("group", "area"),
     "baseline": ("option",),
     "importance_scale": ("importance",),
+    "goal_answer": ("goal_option",),
 }
 
 
@@ -192,8 +205,14 @@ def _add_area(density: AreaDensity) -> dict[str, Any]:
         median, spread = np.array(layout.priors.importance_scale)
         scale = pm.LogNormal(label(name, "scale"), np.log(median), spread, shape=layout.n_scales)
         parts["importance_scale"] = scale
-    rows = density.rows
-    table = log_option_probability(pt, density.table, logits, scale)
+    rows, affinity = density.rows, None
+    if layout.affinity_basis is not None:
+        shape = (layout.n_learned, layout.affinity_basis.shape[1])
+        free = pm.Normal(label(name, "affinity"), sigma=np.float64(layout.priors.affinity_sd), shape=shape)
+        affinity = pt.dot(free, layout.affinity_basis.T)
+        answers = pt.exp(log_option_probability(pt, goal_table(density), logits, scale, affinity))
+        parts["goal_answer"] = answers[:, learned_options(density)].ravel()
+    table = log_option_probability(pt, density.table, logits, scale, affinity)
     prior = log_state_prior(pt, states, prior_log_share, log_node)[rows.group]
     multiplicity = pm.Data(label(name, "multiplicity"), rows.multiplicity, dims=label(name, "row"))
 
@@ -286,7 +305,7 @@ def to_vector(density: AreaDensity, point: dict[str, Any]) -> np.ndarray[Any, np
     ]
     for free in _baseline_names(name, density.parameters) if density.parameters.option_sizes else ():
         wanted += [free + _SUFFIX["zerosum"], free]
-    wanted.append(label(name, f"scale{_SUFFIX['log']}"))
+    wanted += [label(name, f"scale{_SUFFIX['log']}"), label(name, "affinity")]
     return np.concatenate([np.ravel(point[key]) for key in wanted if key in point] or [np.zeros(0)])
 
 

@@ -38,7 +38,7 @@ def notes_of(parts: FitParts) -> list[str]:
     for fit, area, has_weights in zip(parts.fits, areas, weighted, strict=True):
         if has_weights:
             continue
-        notes.append(no_weight_reason(area.name))
+        notes.append(no_weight_reason(area.name, learned=any(area.learned)))
         ignored = int((area.counts[area.pattern_of_agent] @ fit.density.table.ignored).sum())
         if ignored:
             notes.append(
@@ -52,6 +52,11 @@ def notes_of(parts: FitParts) -> list[str]:
         source = "as given" if parts.shares_given else "as in the table"
         notes.append(f"Population scores hold the group shares fixed, {source}.")
     for written in parts.choices.study.areas:
+        if written.learned and written.behavioural:
+            notes.append(
+                f"{written.name}: Conflict is behavioural: between two learned goals, the share of answers by which "
+                "those who hold them differ."
+            )
         if is_uncertain(written.conflict):
             ways = in_words(written.conflict)
             notes.append(
@@ -62,8 +67,13 @@ def notes_of(parts: FitParts) -> list[str]:
     return notes
 
 
-def no_weight_reason(area: str) -> str:
+def no_weight_reason(area: str, *, learned: bool = False) -> str:
     """Return why an area has no misalignment."""
+    if learned:
+        return (
+            f"{area}: learned goals with weights of 1 (latent classes), so only contention is reported; misalignment "
+            'needs stated importance, or weights = "free" in the study.'
+        )
     return (
         f"{area}: at most one answer per agent, so answers count at face value (weight 1, uniform baseline) and only "
         "contention is reported; misalignment needs several answers or stated importance."

@@ -37,7 +37,7 @@ class ObservedConflict:
 
     Notes
     -----
-    NaN where no item of the area has two answers to compare.
+    NaN where no item of the area has two answers to compare, or what goals favour is learned in all of them.
     """
 
     estimate: Array
@@ -242,13 +242,16 @@ def _conflict(area: AreaChoices, totals: _Totals) -> tuple[Array, Array]:
         top[item] = np.matmul(total @ between[np.ix_(mine, mine)], total.swapaxes(1, 2))
         top[item] -= diagonal * totals.own_conflict[..., item, None]
         bottom[item] = number[:, :, None] * number[:, None, :] - diagonal * totals.own_pairs[..., item, None]
-    top, bottom = top[area.states_goals], bottom[area.states_goals]
+    given = area.states_goals & ~np.array(area.learned or (False,) * len(area.items))
+    top, bottom = top[given], bottom[given]
     overall = _mean_over_items(top.sum(axis=(2, 3)), bottom.sum(axis=(2, 3)))
     return overall, _mean_over_items(top, bottom)
 
 
 def _mean_over_items(top: Array, bottom: Array) -> Array:
     """Return the mean of top / bottom over items (first axis) that have pairs; NaN where none has."""
+    if not len(top):
+        return np.full(top.shape[1:], np.nan)
     some = bottom > 1e-9
     ratio = np.where(some, np.clip(top, 0, None) / np.where(some, bottom, 1), 0)
     number = some.sum(axis=0)

@@ -5,6 +5,7 @@
 ``luce``        P(o | g, w) = softmax over the item's options of log B(o) + κ·w·A_g(o), A = 1 where the option serves g;
                 a comparison of two objects is this with A = 1/2 for a tie (Davidson 1970, doi:10.2307/2283595).
 ``cumulative``  P(at most o | g, w) = logistic(τ_o + a_g(o, w)): levels in order, see :mod:`.cumulative_table`.
+``learned``     what a goal favours is a parameter, see :mod:`.learned_table`; the shift of an ordered scale is −w·a_g.
 
 All are constants of the study combined with the baseline, so a table is some constant arrays and one formula per run of
 items of the same kind.
@@ -21,7 +22,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..forward_model.choice_rules import level_push, pairwise_affinity
-from .cumulative_table import CumulativeTable, Levels, log_level_probability, make_cumulative, pull_back_levels
+from .cumulative_table import (
+    CumulativeTable,
+    Levels,
+    learned_levels,
+    log_level_probability,
+    make_cumulative,
+    pull_back_learned_levels,
+    pull_back_levels,
+)
+from .learned_table import LearnedTable, log_mixture, make_learned, pull_back_mixture
 from .states import States
 
 Array = NDArray[np.float64]
@@ -61,6 +71,9 @@ class RuleTable:
     ignored: NDArray[np.bool_]
 
 
+type Part = RuleTable | CumulativeTable | LearnedTable
+
+
 @dataclass(frozen=True, eq=False)
 class OptionTable:
     """Constants of the table of one area: of all its options, and of each run of items of one kind.
@@ -78,7 +91,7 @@ class OptionTable:
     item_of_option: NDArray[np.int64]
     same_item: Array
     ignored: NDArray[np.bool_]
-    parts: tuple[RuleTable | CumulativeTable, ...]
+    parts: tuple[Part, ...]
     n_scales: int
 
 
@@ -90,6 +103,7 @@ def make_table(
     rule: str,
     kappa: float,
     kinds: Sequence[str] = (),
+    learned: Sequence[bool] = (),
     face_value: bool = False,
 ) -> OptionTable:
     """Return the constants of an area's table.
@@ -106,6 +120,8 @@ def make_table(
         Choice rule and the scale of the affinity, for all kinds but ``follow``.
     kinds
         Kind of each item; by default all are choices.
+    learned
+        Whether what the goals favour in an item is learned; by default nothing is.
     face_value
         Whether answers that serve goals are taken at weight 1, whatever the weight of the state: areas with one such
         answer per agent whose weights come from stated importance.
@@ -116,10 +132,10 @@ def make_table(
     weight = states.weight
     if face_value:
         weight = np.where(states.goal < states.n_goals, 1.0, 0.0)
-    parts: list[RuleTable | CumulativeTable] = []
+    parts: list[Part] = []
     ignored = np.zeros(len(item_of_option), dtype=bool)
     n_scales = 0
-    for formula, first, last in _runs(kinds, rule):
+    for formula, first, last, is_learned in _runs(kinds, rule, tuple(learned) or (False,) * n_items):
         where = np.flatnonzero((item_of_option >= first) & (item_of_option < last))
         span = slice(int(where[0]), int(where[-1]) + 1)
         own_items, own_serves = item_of_option[span], serves[:, span]
@@ -129,6 +145,11 @@ def make_table(
             scales = n_scales + own_items - first
             n_scales += last - first
             parts.append(make_cumulative(span, own_items, np.zeros_like(loading), loading, scales))
+        elif is_learned and formula == "ordinal":
+            parts.append(learned_levels(span, own_items, states))
+        elif is_learned:
+            used = "luce" if formula == "pairwise" else formula
+            parts.append(make_learned(used, span, own_items, own_same, states))
         elif formula == "ordinal":
             push = np.vstack([level_push(own_serves, own_items - first), np.zeros((1, len(own_items)))])
             shift = kappa * weight[:, None] * push[states.goal]
@@ -143,15 +164,15 @@ def make_table(
     return OptionTable(item_of_option, same, ignored, tuple(parts), n_scales)
 
 
-def _runs(kinds: Sequence[str], rule: str) -> list[tuple[str, int, int]]:
-    """Return the runs of items of one kind: formula, first item, and one past the last."""
-    runs: list[tuple[str, int, int]] = []
-    for item, kind in enumerate(kinds):
+def _runs(kinds: Sequence[str], rule: str, learned: Sequence[bool]) -> list[tuple[str, int, int, bool]]:
+    """Return the runs of items of one kind: formula, first item, one past the last, and whether it is learned."""
+    runs: list[tuple[str, int, int, bool]] = []
+    for item, (kind, own) in enumerate(zip(kinds, learned, strict=True)):
         formula = rule if kind == "choice" else kind
-        if runs and runs[-1][0] == formula:
-            runs[-1] = (formula, runs[-1][1], item + 1)
+        if runs and (runs[-1][0], runs[-1][3]) == (formula, own):
+            runs[-1] = (formula, runs[-1][1], item + 1, own)
         else:
-            runs.append((formula, item, item + 1))
+            runs.append((formula, item, item + 1, own))
     return runs
 
 
@@ -193,13 +214,15 @@ def _item_top(xp: ModuleType, item_of_option: NDArray[np.int64], utility: Any) -
     return np.maximum.reduceat(utility, starts, axis=-1)[..., position]
 
 
-def log_baseline(xp: ModuleType, table: OptionTable | RuleTable | Levels, logits: Any) -> Any:
+def log_baseline(xp: ModuleType, table: OptionTable | RuleTable | LearnedTable | Levels, logits: Any) -> Any:
     """Return the log baseline probabilities, (..., option), softmax of the logits within each item."""
     shifted = logits - _item_top(xp, table.item_of_option, logits)
     return shifted - xp.log(xp.exp(shifted) @ table.same_item)
 
 
-def log_option_probability(xp: ModuleType, table: OptionTable, logits: Any, scale: Any = None) -> Any:
+def log_option_probability(
+    xp: ModuleType, table: OptionTable, logits: Any, scale: Any = None, affinity: Any = None
+) -> Any:
     """Return log P(option | state), (..., state, option).
 
     Parameters
@@ -212,18 +235,27 @@ def log_option_probability(xp: ModuleType, table: OptionTable, logits: Any, scal
         Baseline logits, (..., option); sums over an item do not matter.
     scale
         Scales λ of stated importance, (..., scale); None where there are none.
+    affinity
+        Learned affinities, (..., goal, option); None where there are none.
     """
-    parts = [_log_part(xp, part, logits[..., part.options], scale) for part in table.parts]
+    parts = [
+        _log_part(xp, part, logits[..., part.options], scale, None if affinity is None else affinity[..., part.options])
+        for part in table.parts
+    ]
     return parts[0] if len(parts) == 1 else xp.concatenate(parts, axis=-1)
 
 
-def _log_part(xp: ModuleType, part: RuleTable | CumulativeTable, logits: Any, scale: Any) -> Any:
+def _log_part(xp: ModuleType, part: Part, logits: Any, scale: Any, affinity: Any) -> Any:
     if isinstance(part, CumulativeTable):
-        return log_level_probability(xp, part, log_baseline(xp, part.baseline, logits), scale)
+        return log_level_probability(xp, part, log_baseline(xp, part.baseline, logits), scale, affinity)
+    if isinstance(part, LearnedTable) and part.rule == "follow":
+        return log_mixture(xp, part, log_baseline(xp, part, logits), log_baseline(xp, part, affinity))
     if part.rule == "luce":
-        utility = logits[..., None, :] + part.served
+        served = part.served if isinstance(part, RuleTable) else part.weight[:, None] * affinity[..., part.goal, :]
+        utility = logits[..., None, :] + served
         utility = utility - _item_top(xp, part.item_of_option, utility)
         return utility - xp.log(xp.exp(utility) @ part.same_item)
+    assert isinstance(part, RuleTable)
     baseline = xp.exp(log_baseline(xp, part, logits))
     probability = part.served + part.free * baseline[..., None, :]
     log_probability = xp.log(xp.maximum(probability, _IMPOSSIBLE))
@@ -231,9 +263,14 @@ def _log_part(xp: ModuleType, part: RuleTable | CumulativeTable, logits: Any, sc
 
 
 def pull_back(
-    table: OptionTable, logits: Array, log_p: Array, slope: Array, scale: Array | None = None
-) -> tuple[Array, Array]:
-    """Return the gradients by the baseline logits and by the scales from the gradient by the table.
+    table: OptionTable,
+    logits: Array,
+    log_p: Array,
+    slope: Array,
+    scale: Array | None = None,
+    affinity: Array | None = None,
+) -> tuple[Array, Array, Array | None]:
+    """Return the gradients by the baseline logits, the scales and the affinities from the gradient by the table.
 
     Parameters
     ----------
@@ -247,21 +284,49 @@ def pull_back(
         Gradient of a function by the table, (..., state, option).
     scale
         Scales λ, (..., scale).
+    affinity
+        Learned affinities, (..., goal, option).
 
     Returns
     -------
-    by_logits, by_scale
-        (..., option) and (..., scale).
+    by_logits, by_scale, by_affinity
+        (..., option), (..., scale) and (..., goal, option); None without affinities.
     """
     by_logits, by_scale = np.empty(slope.shape[:-2] + slope.shape[-1:]), np.zeros((*slope.shape[:-2], table.n_scales))
+    by_affinity = None if affinity is None else np.zeros_like(affinity)
     for part in table.parts:
         at = part.options
-        by_logits[..., at] = _pull_part(part, logits[..., at], log_p[..., at], slope[..., at], scale, by_scale)
-    return by_logits, by_scale
+        if by_affinity is not None and affinity is not None and _is_learned(part):
+            own = affinity[..., at], by_affinity[..., at]
+            by_logits[..., at] = _pull_learned(part, logits[..., at], log_p[..., at], slope[..., at], *own)
+        else:
+            by_logits[..., at] = _pull_part(part, logits[..., at], log_p[..., at], slope[..., at], scale, by_scale)
+    return by_logits, by_scale, by_affinity
+
+
+def _is_learned(part: Part) -> bool:
+    return isinstance(part, LearnedTable) or (isinstance(part, CumulativeTable) and part.goal is not None)
+
+
+def _pull_learned(part: Part, logits: Array, log_p: Array, slope: Array, affinity: Array, by_affinity: Array) -> Array:
+    """Return the gradient by the logits of one learned run, and write that by its affinities."""
+    if isinstance(part, CumulativeTable):
+        log_b = log_baseline(np, part.baseline, logits)
+        by_b, by_affinity[...] = pull_back_learned_levels(part, log_b, slope, affinity)
+        baseline = np.exp(log_b)
+        return np.asarray(baseline * (by_b - (by_b * baseline) @ part.baseline.same_item))
+    assert isinstance(part, LearnedTable)
+    if part.rule == "luce":
+        by_utility = slope - np.exp(log_p) * (slope @ part.same_item)
+        by_affinity[...] = np.matmul(part.of_goal, by_utility)
+        return np.asarray(by_utility.sum(axis=-2))
+    log_b, log_favoured = log_baseline(np, part, logits), log_baseline(np, part, affinity)
+    by_logits, by_affinity[...] = pull_back_mixture(part, log_b, log_favoured, log_p, slope)
+    return by_logits
 
 
 def _pull_part(
-    part: RuleTable | CumulativeTable,
+    part: Part,
     logits: Array,
     log_p: Array,
     slope: Array,
@@ -275,6 +340,7 @@ def _pull_part(
         np.add.at(by_scale.T, part.scale[part.scaled], more[..., part.scaled].T)
         baseline = np.exp(log_b)
         return np.asarray(baseline * (by_b - (by_b * baseline) @ part.baseline.same_item))
+    assert isinstance(part, RuleTable)
     if part.rule == "luce":
         return np.asarray((slope - np.exp(log_p) * (slope @ part.same_item)).sum(axis=-2))
     baseline = np.exp(log_baseline(np, part, logits))

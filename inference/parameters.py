@@ -10,6 +10,7 @@ point there:
     mean_dev     z ~ Normal(0, 1) per group; the group's logit m is logit m + σ·z
     baseline     sum-zero baseline logits ~ Normal(0, τ) per item; for comparisons, strengths of the objects and ties
     scale        log of the scale λ of each stated importance ~ Normal
+    affinity     by how much each learned goal favours the options: zero-sum logits ~ Normal(0, τ′) per goal and item
 """
 
 from __future__ import annotations
@@ -63,6 +64,10 @@ class Parameters:
         comparisons are free strengths of the objects, shared by all of them, and one readiness to call a tie.
     n_scales
         Number of scales λ of stated importance.
+    n_learned
+        Number of goals whose affinities are learned: all of the area, or 0.
+    affinity_basis
+        Map from the affinity coordinates of a goal to its affinities, (option, coordinate); None without any.
     """
 
     n_shares: int
@@ -74,6 +79,8 @@ class Parameters:
     fixed_items: tuple[bool, ...] = ()
     comparisons: tuple[tuple[int, int] | None, ...] = ()
     n_scales: int = 0
+    n_learned: int = 0
+    affinity_basis: Array | None = None
 
     @property
     def n_priors(self) -> int:
@@ -91,6 +98,7 @@ class Parameters:
             "mean_dev": self.n_deviating * int(self.weighted),
             "baseline": self.baseline_basis.shape[1],
             "scale": self.n_scales,
+            "affinity": 0 if self.affinity_basis is None else self.n_learned * self.affinity_basis.shape[1],
         }
         ends = np.cumsum(list(sizes.values()))
         return {name: slice(int(end) - size, int(end)) for (name, size), end in zip(sizes.items(), ends, strict=True)}
@@ -98,7 +106,7 @@ class Parameters:
     @cached_property
     def size(self) -> int:
         """Number of coordinates."""
-        return int(self.slices["scale"].stop)
+        return int(self.slices["affinity"].stop)
 
     @cached_property
     def baseline_blocks(self) -> tuple[tuple[int | None, Array], ...]:
@@ -107,34 +115,7 @@ class Parameters:
         With each map the item whose zero-sum logits the coordinates are; None for those that comparisons share, last:
         the zero-sum strengths of the objects, then the logit of a tie.
         """
-        starts = np.cumsum([0, *self.option_sizes])
-        fixed = self.fixed_items or (False,) * len(self.option_sizes)
-        pairs = self.comparisons or (None,) * len(self.option_sizes)
-        blocks: list[tuple[int | None, Array]] = []
-        for item, size in enumerate(self.option_sizes):
-            if pairs[item] is None and not fixed[item]:
-                block = np.zeros((starts[-1], size - 1))
-                block[starts[item] : starts[item + 1]] = zero_sum_basis(size)
-                blocks.append((item, block))
-        strength, tie = np.zeros((starts[-1], self.n_objects)), np.zeros((starts[-1], 1))
-        for item, pair in enumerate(pairs):
-            if pair is None or fixed[item]:
-                continue
-            first = starts[item]
-            strength[first, pair[0]] = strength[first + 1, pair[1]] = 1.0
-            if self.option_sizes[item] == 3:  # a tie is half of both objects, times a readiness that all share
-                strength[first + 2, list(pair)] = 0.5
-                tie[first + 2] = 1.0
-        if strength.any():
-            blocks.append((None, strength @ zero_sum_basis(self.n_objects)))
-        if tie.any():
-            blocks.append((None, tie))
-        return tuple(blocks)
-
-    @property
-    def n_objects(self) -> int:
-        """Number of objects that are compared."""
-        return 1 + max((max(pair) for pair in self.comparisons if pair is not None), default=-1)
+        return zero_sum_blocks(self.option_sizes, self.fixed_items, self.comparisons)
 
     @cached_property
     def baseline_basis(self) -> Array:
@@ -147,6 +128,43 @@ class Parameters:
         """Whether the baseline of an option is free, (option,)."""
         fixed = self.fixed_items or (False,) * len(self.option_sizes)
         return np.repeat(~np.array(fixed, dtype=bool), self.option_sizes)
+
+
+def zero_sum_blocks(
+    option_sizes: tuple[int, ...],
+    fixed_items: tuple[bool, ...],
+    comparisons: tuple[tuple[int, int] | None, ...],
+    *,
+    ties: bool = True,
+) -> tuple[tuple[int | None, Array], ...]:
+    """Return maps from coordinates to logits of the options; see :attr:`Parameters.baseline_blocks`.
+
+    Without ``ties`` the readiness to call a tie is left out.
+    """
+    starts = np.cumsum([0, *option_sizes])
+    fixed = fixed_items or (False,) * len(option_sizes)
+    pairs = comparisons or (None,) * len(option_sizes)
+    n_objects = 1 + max((max(pair) for pair in pairs if pair is not None), default=-1)
+    blocks: list[tuple[int | None, Array]] = []
+    for item, size in enumerate(option_sizes):
+        if pairs[item] is None and not fixed[item]:
+            block = np.zeros((starts[-1], size - 1))
+            block[starts[item] : starts[item + 1]] = zero_sum_basis(size)
+            blocks.append((item, block))
+    strength, tie = np.zeros((starts[-1], n_objects)), np.zeros((starts[-1], 1))
+    for item, pair in enumerate(pairs):
+        if pair is None or fixed[item]:
+            continue
+        first = starts[item]
+        strength[first, pair[0]] = strength[first + 1, pair[1]] = 1.0
+        if option_sizes[item] == 3:  # a tie is half of both objects, times a readiness that all share
+            strength[first + 2, list(pair)] = 0.5
+            tie[first + 2] = 1.0
+    if strength.any():
+        blocks.append((None, strength @ zero_sum_basis(n_objects)))
+    if ties and tie.any():
+        blocks.append((None, tie))
+    return tuple(blocks)
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,6 +185,8 @@ class Values:
         Baseline logits, (D, option).
     scale
         Scales λ of stated importance, (D, scale).
+    affinity
+        Learned affinities, (D, goal, option); None without any.
     """
 
     share: Array
@@ -176,6 +196,7 @@ class Values:
     prior_mean: Array | None
     baseline_logits: Array
     scale: Array
+    affinity: Array | None = None
 
 
 def constrain(parameters: Parameters, theta: Array, n_options: int) -> Values:
@@ -207,7 +228,10 @@ def constrain(parameters: Parameters, theta: Array, n_options: int) -> Values:
     else:
         baseline = np.zeros((batch, n_options))
     scale = np.exp(theta[:, at["scale"]])
-    return Values(np.exp(log_share), by_prior, mean, concentration, prior_mean, baseline, scale)
+    affinity = None
+    if parameters.affinity_basis is not None:
+        affinity = theta[:, at["affinity"]].reshape(batch, parameters.n_learned, -1) @ parameters.affinity_basis.T
+    return Values(np.exp(log_share), by_prior, mean, concentration, prior_mean, baseline, scale, affinity)
 
 
 def _log_share(y: Array) -> Array:
@@ -248,6 +272,8 @@ def log_prior(parameters: Parameters, theta: Array) -> Array:
     if parameters.n_scales:
         median, spread = priors.importance_scale
         total = total + _normal(theta[:, at["scale"]] - np.log(median), spread)
+    if parameters.n_learned:
+        total = total + _normal(theta[:, at["affinity"]], priors.affinity_sd)
     return np.asarray(total)
 
 
@@ -268,6 +294,7 @@ def log_prior_gradient(parameters: Parameters, theta: Array) -> Array:
         gradient[:, at["conc"]] = shape - rate * np.exp(theta[:, at["conc"]])
     median, spread = priors.importance_scale
     gradient[:, at["scale"]] = -(theta[:, at["scale"]] - np.log(median)) / spread**2
+    gradient[:, at["affinity"]] = -theta[:, at["affinity"]] / priors.affinity_sd**2
     return gradient
 
 
@@ -285,6 +312,7 @@ def pull_back_values(
     by_shape_b: Array | None,
     by_baseline: Array,
     by_scale: Array | None = None,
+    by_affinity: Array | None = None,
 ) -> Array:
     """Return the gradient on the real line, (D, coordinate), of a function of the values.
 
@@ -300,6 +328,8 @@ def pull_back_values(
         Gradient by the baseline logits, (D, option).
     by_scale
         Gradient by the scales, (D, scale); None where there are none.
+    by_affinity
+        Gradient by the learned affinities, (D, goal, option); None where there are none.
     """
     at, sd, batch = parameters.slices, parameters.priors.group_sd, len(theta)
     gradient = np.zeros_like(theta)
@@ -320,6 +350,8 @@ def pull_back_values(
         gradient[:, at["baseline"]] = by_baseline @ parameters.baseline_basis
     if by_scale is not None:
         gradient[:, at["scale"]] = by_scale * values.scale
+    if by_affinity is not None and parameters.affinity_basis is not None:
+        gradient[:, at["affinity"]] = (by_affinity @ parameters.affinity_basis).reshape(batch, -1)
     return gradient
 
 
@@ -337,4 +369,33 @@ def draw_prior(parameters: Parameters, draws: int, rng: np.random.Generator) -> 
         theta[:, at["conc"]] = np.log(rng.gamma(shape, 1 / rate, (draws, 1)))
     median, spread = priors.importance_scale
     theta[:, at["scale"]] = np.log(median) + spread * theta[:, at["scale"]]
+    theta[:, at["affinity"]] *= priors.affinity_sd
     return theta
+
+
+def permute_goals(parameters: Parameters, theta: Array, order: NDArray[np.int64]) -> Array:
+    """Return vectors that mean the same with the goals renumbered: goal k is the one that was goal ``order[k]``.
+
+    Parameters
+    ----------
+    parameters
+        The layout, of learned goals.
+    theta
+        Vectors, (D, coordinate).
+    order
+        A permutation of the goals for each vector, (D, goal). "No goal" stays where it is.
+    """
+    at, batch, result = parameters.slices, len(theta), theta.copy()
+    rest = np.arange(order.shape[1], parameters.n_shares)
+    shares = np.concatenate([order, np.broadcast_to(rest, (batch, len(rest)))], axis=1)
+    y = theta[:, at["share"]]
+    logits = np.concatenate([y, -y.sum(axis=1, keepdims=True)], axis=1)
+    result[:, at["share"]] = np.take_along_axis(logits, shares, axis=1)[:, :-1]
+    if parameters.n_deviating:
+        basis = zero_sum_basis(parameters.n_shares)
+        deviation = theta[:, at["share_dev"]].reshape(batch, parameters.n_deviating, -1) @ basis.T
+        moved = np.take_along_axis(deviation, shares[:, None, :], axis=2)
+        result[:, at["share_dev"]] = (moved @ basis).reshape(batch, -1)
+    own = theta[:, at["affinity"]].reshape(batch, parameters.n_learned, -1)
+    result[:, at["affinity"]] = np.take_along_axis(own, order[:, :, None], axis=1).reshape(batch, -1)
+    return result

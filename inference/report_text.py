@@ -18,6 +18,7 @@ from rich.text import Text
 from ..datasets.study import Study
 from ..errors import Fault, InputError, clean, shown
 from .checks import Check, from_dataset, sentences, worst
+from .goals_text import goals_lines
 from .group_sizes import SMALL_GROUP, group_sizes, small_groups_of
 from .result import attribute
 from .scores import SCORE_NAMES
@@ -79,7 +80,7 @@ def scores_report(fit: xr.DataTree, *, width: int, allow_unreliable: bool = Fals
         parts.append(Text("No score is reported. --allow-unreliable shows the numbers all the same.", "bold red"))
     else:
         frame = summarize(fit, allow_unreliable=True)
-        parts += ["", _scores_table(fit, frame, width), *_not_reported(found, frame)]
+        parts += ["", _scores_table(fit, frame, width), *_not_reported(found, frame), *goals_lines(fit)]
     parts += [*_reasons(found), *_listed("Notes", found.notes), "", Text(origin(fit), "dim")]
     return Group(*parts)
 
@@ -220,7 +221,7 @@ def how_to_read(fit: xr.DataTree) -> RenderableType:
     """Return what 0, the maximum and the interval of each score mean."""
     largest: dict[str, list[str]] = {}
     for area in Study.from_dict(attribute(fit, "study")).areas:
-        value = _largest_contention(area.conflict_matrix)
+        value = None if area.behavioural else _largest_contention(area.conflict_matrix)
         if value is not None:
             largest.setdefault(f"{value:.2f}", []).append(clean(area.name))
     tops = "; ".join(

@@ -16,12 +16,13 @@ from ..datasets.choices import Choices, Finding
 from ..datasets.patterns import area_choices
 from ..datasets.study import Priors, Study
 from ..forward_model.aggregation import mean_over_areas
-from .alternatives import Structure
+from .alternatives import STRUCTURES, Structure
 from .area_fit import AreaFit, flat_draws
 from .area_scores import ESTIMANDS, AreaScores, population_scores
 from .checks import Check, sentences, to_dataset
 from .density import AreaDensity, log_density, row_log_likelihood, with_nodes
 from .importance import effective_draws
+from .learned_goals import goal_answers, learned_options
 from .model import area_densities, flat_coords, variable_dims
 from .notes import notes_of
 from .nuts import NutsDraws
@@ -154,6 +155,9 @@ def _posterior(fits: Sequence[AreaFit], chains: int, draws: int) -> xr.Dataset:
             found["baseline"] = np.exp(log_baseline(np, density.table, values.baseline_logits))[:, layout.free_options]
         if layout.n_scales:
             found["importance_scale"] = values.scale
+        if layout.n_learned:
+            answers = goal_answers(density, fit.flat)[:, :, learned_options(density)]
+            found["goal_answer"] = answers.reshape(len(answers), -1)
         if values.mean is not None and values.concentration is not None:
             found |= {"weight_mean": values.mean[:, None], "weight_concentration": values.concentration[:, None]}
         if layout.n_deviating:
@@ -358,12 +362,14 @@ def _agents(parts: FitParts) -> xr.Dataset:
 
 def _alternatives(parts: FitParts) -> xr.Dataset:
     """Return scores and ELPD of the structural alternatives and of the null model of every area."""
-    names = [s.name for s in parts.structures[0][0]]
+    every = dict.fromkeys(s.name for structures, _ in parts.structures for s in structures)
+    names = sorted(every, key=[*(kind.name for kind in STRUCTURES), *every].index)
     shape = (len(parts.fits), len(names) + 1)
     data = {key: np.full(shape, np.nan) for key in ("elpd", "log_density", "khat")}
     scores = {f"{s}_{part}": np.full(shape, np.nan) for s in _SCORES for part in ("mean", "lower", "upper")}
     for k, (structures, null) in enumerate(parts.structures):
-        for j, structure in enumerate([*structures, *([null] if null else [])]):
+        for structure in [*structures, *([null] if null else [])]:
+            j = [*names, "null"].index(structure.name)
             data["elpd"][k, j], data["log_density"][k, j] = structure.elpd, structure.log_density
             data["khat"][k, j] = structure.khat
             if structure.scores is None:

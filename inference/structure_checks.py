@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from .alternatives import Structure, elpd_difference
+from .alternatives import Structure, elpd_difference, own_structure
 from .checks import Check
 from .density import AreaDensity
 from .importance import MAX_KHAT
@@ -38,12 +38,12 @@ def structure_checks(density: AreaDensity, structures: Sequence[Structure], null
     density
         Density of the area as the study has it.
     structures
-        Its four structures, the study's own among them.
+        Its structures, the study's own among them.
     null
         The null model; None where it cannot be told from goals (one answer per agent).
     """
     area = density.area
-    own = next(s for s in structures if (s.rule, s.no_goal) == (area.rule, area.no_goal))
+    own = next(s for s in structures if s.kind == own_structure(density))
     # With one answer per agent nothing tells the structures apart; that is a caution of its own.
     checks = [_depends(density, own, structures)] if not density.face_value else []
     if null is not None and area.conflict.any():  # without any conflict the scores are 0 whatever the goals

@@ -205,12 +205,21 @@ def _undefined(stored: xr.Dataset, fit: xr.DataTree, cell: _Cell, values: NDArra
     score, estimand, area, group, other = cell
     weightless = [a for a, shown in _weightless(stored).items() if shown and area in {None, a}]
     if score in {"misalignment", "relative_misalignment"} and weightless:
-        return [no_weight_reason(a) for a in weightless]
+        return [no_weight_reason(a, learned=a in _learned(fit)) for a in weightless]
+    unanchored = [a for a in _learned(fit, anchored=False) if area in {None, a}]
+    if score == "observed_conflict" and unanchored:
+        return [f"{a}: goals are learned, so which goal an answer serves is not given." for a in unanchored]
     if group is not None and other is None and estimand == "sample" and _group_size(fit, group) < 2:
         return [f"Group {group} has one agent, so it has no pairs."]
     if score == "relative_misalignment":
         return ["All weights are 0 in some draws, so relative misalignment is not defined."]
     return ["There are too few pairs of answers to compare."]
+
+
+def _learned(fit: xr.DataTree, *, anchored: bool = True) -> list[str]:
+    """Return the areas whose goals are learned, by default also those with anchors."""
+    areas = Study.from_dict(attribute(fit, "study")).areas
+    return [a.name for a in areas if a.learned and (anchored or not a.serves_matrix.any())]
 
 
 def _weightless(stored: xr.Dataset) -> dict[str, bool]:

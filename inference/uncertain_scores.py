@@ -53,6 +53,8 @@ def conflict_draws(study: Study, *, draws: int, seed: int) -> tuple[Array | None
 def uncertain_of(study: Study, area: str) -> NDArray[np.bool_]:
     """Return which conflict entries of an area are uncertain, (goal, goal)."""
     own = study.area(area)
+    if own.behavioural:
+        return np.zeros((len(own.goals), len(own.goals)), dtype=bool)
     return uncertain_entries(own.goals, own.conflict, area=area)
 
 

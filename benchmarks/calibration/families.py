@@ -56,6 +56,11 @@ def comparison_area() -> dict[str, Any]:
     return {"goals": ["a", "b", "c"], "conflict": 1.0, "items": items}
 
 
+def learned_area(goals: int = 2, items: int = 5) -> dict[str, Any]:
+    """Return an area of learned goals, behavioural conflict, and items of 3 options."""
+    return {"goals": goals, "items": {f"item{j}": {"options": ["0", "1", "2"]} for j in range(items)}}
+
+
 def study(**areas: dict[str, Any]) -> datasets.Study:
     """Return a study of some areas; items get the name of their area in front."""
     named = {
@@ -104,6 +109,7 @@ FAMILIES: dict[str, Family] = {
             several=with_importance(area()),
             single=with_importance(area(1, conflict=_UNEQUAL)),
         ),
+        _family("learned", "2 learned goals (latent classes), 5 items", 200, area=learned_area()),
         _family("follow_groups", "`follow`, 3 groups", area=area(), groups=_GROUPS),
         _family("luce_groups", "`luce`, 3 groups, 20 % missing", area=area(rule="luce"), groups=_GROUPS, missing=0.2),
     )

@@ -135,7 +135,56 @@ def _silent_in_the_area() -> Choices:
     return make_choices(study, answers)
 
 
+def learned(area: Mapping[str, Any], goals: int = 2, **settings: Any) -> dict[str, Any]:
+    """Return an area whose goals are learned; what its options serve stays where the goals are named."""
+    items = {
+        name: item | {"serves": {option: [] for option in item["serves"]}}
+        for name, item in area["settings"]["items"].items()
+    }
+    return {**area, "settings": {**area["settings"], "items": items, "goals": goals, **settings}}
+
+
+_ANCHORED = {"goals": ["x", "y", "z"], "learned": True, "conflict": 1.0}
+
 CASES: dict[str, Callable[[], Choices]] = {
+    "learned, follow": lambda: random_choices(make_study(learned(make_area(*_THREE))), 6, seed=41, missing=0.2),
+    "learned, luce, no goal": lambda: random_choices(
+        make_study(learned(make_area(*_THREE, rule="luce", no_goal=True), 3)), 6, seed=42
+    ),
+    "learned, classes": lambda: random_choices(make_study(learned(make_area(*_THREE), 3, weights="one")), 6, seed=43),
+    "learned, classes or none": lambda: random_choices(
+        make_study(learned(make_area(*_THREE, no_goal=True), weights="one")), 6, seed=44
+    ),
+    "learned, anchored, groups": lambda: random_choices(
+        make_study(make_area("x y z", "y z -", "- - -", "- -", **_ANCHORED)), 6, seed=45, **_grouped([0, 0, 1, 1, 0, 1])
+    ),
+    "learned, scale, comparisons, importance": lambda: random_choices(
+        make_study(
+            of_kind(
+                learned(make_area("- - - -", "- - -", "- -", "- - -", "- - -")),
+                "ordinal",
+                "pairwise A B",
+                "pairwise B C",
+                "importance",
+                "choice",
+            )
+        ),
+        6,
+        seed=46,
+    ),
+    "learned, classes of scales and comparisons": lambda: random_choices(
+        make_study(
+            of_kind(
+                learned(make_area("- - -", "- - -", "- -", "- - -"), weights="one"),
+                "ordinal",
+                "pairwise A B",
+                "pairwise B C",
+                "ordinal",
+            )
+        ),
+        6,
+        seed=47,
+    ),
     "follow": lambda: random_choices(make_study(make_area(*_THREE)), 8, seed=1),
     "luce": lambda: random_choices(make_study(make_area(*_THREE, rule="luce", kappa=2.5)), 8, seed=2),
     "follow, several goals or none": lambda: random_choices(make_study(make_area(*_ODD)), 8, seed=3, missing=0.2),

@@ -25,6 +25,8 @@ class Point(NamedTuple):
     baseline: list[Any]  # logits of each item; those of single items sum to zero
     free: Any  # coordinates behind the baselines, independent normals
     scale: Any  # of each item of stated importance
+    affinity: list[Any]  # by how much each goal favours the options of each item, (goal, option); None if given
+    tilt: Any  # coordinates behind the affinities, independent normals
     log_jacobian: float
 
 
@@ -84,15 +86,53 @@ def to_point(choices: Choices, area: AreaChoices, theta: Any) -> Point:
     share_dev = np.array([sum_to_zero(take(k - 1)) for _ in groups]).reshape(len(groups), k)
     mean = concentration = None
     mean_dev = np.zeros(len(groups))
-    if not once or states_weights(area):
+    if area.weights == "free" and (not once or states_weights(area)):
         x, log_kappa = take(1)[0], take(1)[0]
         mean, concentration = 1 / (1 + np.exp(-x)), np.exp(log_kappa)
         log_jacobian += np.log(mean) + np.log1p(-mean) + log_kappa
         mean_dev = take(len(groups))
     baseline, free = _baselines(area, take, uniform=area.baseline != "free" or once)
     scale = np.exp(take(sum(kind_of(area, j) == "importance" for j in range(len(area.items)))))
+    affinity, tilt = _affinities(area, take)
     assert not left
-    return Point(share, share_dev, mean, concentration, mean_dev, baseline, free, scale, float(log_jacobian))
+    return Point(
+        share, share_dev, mean, concentration, mean_dev, baseline, free, scale, affinity, tilt, float(log_jacobian)
+    )
+
+
+def is_learned(area: AreaChoices, item: int) -> bool:
+    """Return whether it is learned what the goals favour in an item."""
+    return bool(area.learned and area.learned[item])
+
+
+def _affinities(area: AreaChoices, take: Any) -> tuple[list[Any], Any]:
+    """Return by how much each goal favours the options of each item, and the coordinates they came from."""
+    sizes = [len(options) for options in options_by_item(area)]
+    rows: list[list[Any]] = [[] for _ in sizes]
+    tilt = []
+    learned = [j for j in range(len(sizes)) if is_learned(area, j)]
+    compared = [j for j in learned if kind_of(area, j) == "pairwise"]
+    names = list(dict.fromkeys(name for pair in area.objects for name in pair))
+    for _ in area.goals if learned else ():
+        for j in [j for j in learned if kind_of(area, j) == "choice"]:
+            tilt.append(take(sizes[j] - 1))
+            rows[j].append(sum_to_zero(tilt[-1]))
+        if compared:
+            tilt.append(take(len(names) - 1))
+            strength = dict(zip(names, sum_to_zero(tilt[-1]), strict=True))
+            for j in compared:
+                one, two = (strength[name] for name in area.objects[j])
+                rows[j].append(np.array([one, two, (one + two) / 2][: sizes[j]]))
+        for j in [j for j in learned if kind_of(area, j) == "ordinal"]:
+            tilt.append(take(1))
+            rows[j].append(np.full(sizes[j], tilt[-1][0]))
+    return [np.array(row) if row else None for row in rows], np.concatenate([*tilt, np.zeros(0)])
+
+
+def _bare(area: AreaChoices, item: int) -> bool:
+    """Return whether the answers of an item are its goals' alone: everybody has a learned goal and weight 1."""
+    alone = area.weights == "one" and not area.no_goal
+    return alone and is_learned(area, item) and kind_of(area, item) != "ordinal"
 
 
 def _baselines(area: AreaChoices, take: Any, *, uniform: bool) -> tuple[list[Any], Any]:
@@ -100,12 +140,13 @@ def _baselines(area: AreaChoices, take: Any, *, uniform: bool) -> tuple[list[Any
     baseline, free = [], []
     for item, options in enumerate(options_by_item(area)):
         kind = kind_of(area, item)
-        if kind == "pairwise" or (uniform and kind != "importance"):
+        if kind == "pairwise" or (uniform and kind != "importance") or _bare(area, item):
             baseline.append(np.zeros(len(options)))
             continue
         free.append(take(len(options) - 1))
         baseline.append(sum_to_zero(free[-1]))
-    pairs = {j: area.objects[j] for j in range(len(area.items)) if kind_of(area, j) == "pairwise"}
+    compared = [j for j in range(len(area.items)) if kind_of(area, j) == "pairwise" and not _bare(area, j)]
+    pairs = {j: area.objects[j] for j in compared}
     if pairs and not uniform:
         names = list(dict.fromkeys(name for pair in pairs.values() for name in pair))
         free.append(take(len(names) - 1))
@@ -135,6 +176,7 @@ def log_prior(choices: Choices, area: AreaChoices, priors: Priors, theta: Any) -
     total += stats.norm.logpdf(point.free, scale=priors.baseline_sd).sum()
     median, spread = priors.importance_scale
     total += stats.norm.logpdf(np.log(point.scale), np.log(median), spread).sum()
+    total += stats.norm.logpdf(point.tilt, scale=priors.affinity_sd).sum()
     return float(total)
 
 
@@ -144,13 +186,17 @@ def _log_zero_sum_normal(vector: Any, sd: float) -> float:
 
 
 def choice_probability(
-    area: AreaChoices, item: int, option: int, goal: int | None, weight: float, logits: Any
+    area: AreaChoices, item: int, option: int, goal: int | None, weight: float, logits: Any, affinity: Any = None
 ) -> float:
     """Return the probability of one option of an item for an agent with a goal (None: no goal) and a weight."""
     options = options_by_item(area)[item]
     baseline = np.exp(logits) / np.exp(logits).sum()
     position = options.index(option)
     kind = kind_of(area, item)
+    if is_learned(area, item):
+        own = np.zeros(len(options)) if goal is None else affinity[goal]
+        formula = area.rule if kind == "choice" else kind
+        return _learned_probability(formula, baseline, position, weight, own)
     if kind == "ordinal":
         return _level(baseline, position, area.kappa * weight * _pull(area, options, goal))
     serving = [goal is not None and bool(area.serves[goal, o]) for o in options]
@@ -163,6 +209,15 @@ def choice_probability(
     if not any(serving):
         return float(baseline[position])
     return weight * serving[position] / sum(serving) + (1 - weight) * float(baseline[position])
+
+
+def _learned_probability(formula: str, baseline: Any, position: int, weight: float, own: Any) -> float:
+    if formula == "ordinal":
+        return _level(baseline, position, -weight * own[0])
+    if formula == "follow":
+        return float(weight * (np.exp(own) / np.exp(own).sum())[position] + (1 - weight) * baseline[position])
+    odds = baseline * np.exp(weight * own)
+    return float(odds[position] / odds.sum())
 
 
 def _pull(area: AreaChoices, options: list[int], goal: int | None) -> Any:
@@ -239,7 +294,7 @@ def _log_answers(area: AreaChoices, counts: Any, goal: int | None, weight: float
             if once and area.rule == "follow" and not area.no_goal and serves_none and item_serves:
                 continue
             followed = 1.0 if once and goal is not None else weight
-            p = choice_probability(area, item, option, goal, followed, point.baseline[item])
+            p = choice_probability(area, item, option, goal, followed, point.baseline[item], point.affinity[item])
             total += counts[option] * (np.log(p) if p > 0 else -np.inf)
     return total
 

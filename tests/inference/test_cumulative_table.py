@@ -125,7 +125,9 @@ def test_gradient(kind):
     for size in (1.0, 4.0):
         logits, scale = size * rng.normal(size=(2, 5)), np.exp(rng.normal(1, 0.5, (2, table.n_scales)))
         slope = rng.normal(size=(2, states.n_states, 5))
-        by_logits, by_scale = pull_back(table, logits, log_option_probability(np, table, logits, scale), slope, scale)
+        by_logits, by_scale, _ = pull_back(
+            table, logits, log_option_probability(np, table, logits, scale), slope, scale
+        )
 
         def value(at, scale=scale, slope=slope):
             return (slope * log_option_probability(np, table, at, scale)).sum(axis=(1, 2))

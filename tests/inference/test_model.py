@@ -35,7 +35,9 @@ def _many_areas():
     )
 
 
-MODELS = {name: CASES[name] for name in ("one goal", "groups", "other priors")} | {"many areas": _many_areas}
+_LEARNED = ("learned, anchored, groups", "learned, scale, comparisons, importance", "learned, classes or none")
+_COMPARED = ("one goal", "groups", "other priors", *_LEARNED)
+MODELS = {name: CASES[name] for name in _COMPARED} | {"many areas": _many_areas}
 
 
 @functools.cache

@@ -153,7 +153,7 @@ def test_gradient_by_the_baseline(rule, no_goal):
     rng = np.random.default_rng(7)
     logits = rng.normal(size=(2, len(item)))
     slope = rng.normal(size=(2, states.n_states, len(item)))
-    gradient, _ = pull_back(table, logits, log_option_probability(np, table, logits), slope)
+    gradient, _, _ = pull_back(table, logits, log_option_probability(np, table, logits), slope)
 
     def value(at):
         return (slope * log_option_probability(np, table, at)).sum(axis=(1, 2))

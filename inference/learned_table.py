@@ -1,0 +1,102 @@
+"""Answers to items of which it is learned what a goal favours: log P(option | state) and its gradient.
+
+With the affinities a_g(o), logits by which goal g favours the options of an item, and the baseline B = softmax(b),
+
+``follow``  P(o | g, w) = w·softmax(a_g)(o) + (1 − w)·B(o),
+``luce``    P(o | g, w) = softmax(b + w·a_g)(o); κ is no convention here, since the size of a_g is learned.
+
+With all weights 1 both are latent classes, softmax(a_g) (Lazarsfeld and Henry 1968).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .states import States
+
+Array = NDArray[np.float64]
+
+_IMPOSSIBLE = 1e-300  # stands for probability 0, so that 0 answers × log 0 stays 0
+
+
+@dataclass(frozen=True, eq=False)
+class LearnedTable:
+    """Constants of a run of items whose affinities are learned.
+
+    Parameters
+    ----------
+    rule
+        ``"follow"`` or ``"luce"``.
+    options
+        Where the run lies among the options of the area.
+    item_of_option, same_item
+        As in :class:`.RuleTable`.
+    goal, weight
+        Goal of each state, some goal where there is none, and its weight, (state,).
+    of_goal
+        Weight of each state under the goal it has, else 0, (goal, state).
+    """
+
+    rule: str
+    options: slice
+    item_of_option: NDArray[np.int64]
+    same_item: Array
+    goal: NDArray[np.int64]
+    weight: Array
+    of_goal: Array
+
+
+def make_learned(
+    rule: str, options: slice, item_of_option: NDArray[np.int64], same_item: Array, states: States
+) -> LearnedTable:
+    """Return the constants of a run of items; see :class:`LearnedTable`."""
+    goal = np.minimum(states.goal, states.n_goals - 1)
+    of_goal = (goal == np.arange(states.n_goals)[:, None]) * states.weight
+    return LearnedTable(rule, options, item_of_option, same_item, goal, states.weight, of_goal)
+
+
+def log_mixture(xp: ModuleType, table: LearnedTable, log_baseline: Any, log_favoured: Any) -> Any:
+    """Return log P(option | state) by the rule ``follow``, (..., state, option).
+
+    Parameters
+    ----------
+    xp
+        ``numpy`` or ``pytensor.tensor``.
+    table
+        Constants of the run.
+    log_baseline
+        Log baseline, (..., option).
+    log_favoured
+        Log softmax of the affinities within each item, (..., goal, option).
+    """
+    own = xp.exp(log_favoured)[..., table.goal, :]
+    weight = table.weight[:, None]
+    probability = weight * own + (1 - weight) * xp.exp(log_baseline)[..., None, :]
+    return xp.log(xp.maximum(probability, _IMPOSSIBLE))
+
+
+def pull_back_mixture(
+    table: LearnedTable, log_baseline: Array, log_favoured: Array, log_p: Array, slope: Array
+) -> tuple[Array, Array]:
+    """Return the gradients by the baseline logits, (..., option), and by the affinities, (..., goal, option).
+
+    Parameters
+    ----------
+    table, log_baseline, log_favoured
+        As for :func:`log_mixture`.
+    log_p
+        The table there, (..., state, option).
+    slope
+        Gradient of a function by the table, (..., state, option).
+    """
+    ratio = slope * np.exp(-log_p)
+    baseline, favoured = np.exp(log_baseline), np.exp(log_favoured)
+    by_baseline = np.matmul(1 - table.weight, ratio)
+    by_favoured = np.matmul(table.of_goal, ratio)
+    by_logits = baseline * (by_baseline - (by_baseline * baseline) @ table.same_item)
+    return by_logits, favoured * (by_favoured - (by_favoured * favoured) @ table.same_item)

@@ -1,0 +1,110 @@
+"""The largest likelihood of an area, priors left out: what tables of latent classes and choice models publish."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from ..datasets.choices import Choices
+from .density import AreaDensity, area_density, value_and_gradient
+from .learned_goals import by_share, goal_answers
+from .parameters import constrain, draw_prior, log_prior, log_prior_gradient
+
+Array = NDArray[np.float64]
+
+_BOUND = 40.0  # of a coordinate: maxima may lie at infinity, where an option is never chosen
+_NEAR = 1e-4  # log likelihoods this near are of one maximum
+
+
+@dataclass(frozen=True, eq=False)
+class MaximumLikelihood:
+    """The largest likelihood found for an area.
+
+    Parameters
+    ----------
+    log_likelihood
+        Its logarithm.
+    n_parameters
+        Number of parameters.
+    goal_share
+        Goal shares there, (share,), largest first where goals are learned.
+    goal_answers
+        P(option | goal, weight 1), (goal, option).
+    found
+        How many of the starts ended there; one of many is a sign that a larger one may have been missed.
+    theta
+        The parameters on the real line, (coordinate,).
+    """
+
+    log_likelihood: float
+    n_parameters: int
+    goal_share: Array
+    goal_answers: Array
+    found: int
+    theta: Array
+
+
+def maximum_likelihood(
+    choices: Choices, *, area: str | None = None, seed: int = 0, starts: int = 40
+) -> MaximumLikelihood:
+    """Return the largest likelihood of an area over its parameters, without priors.
+
+    A posterior says more, and a maximum often lies at infinity. It is what is published of latent classes
+    (``goals = 3``, weights 1) and of choice models (one goal, served by nothing), and so shows that the likelihood is
+    theirs.
+
+    Parameters
+    ----------
+    choices
+        The observed choices.
+    area
+        Name of the area; may be left out where there is one.
+    seed
+        Seed of the starts.
+    starts
+        Number of starts: likelihoods of learned goals have many maxima.
+
+    Raises
+    ------
+    KeyError
+        If there is no such area, or several and none is named.
+    """
+    if area is None and len(choices.areas) != 1:
+        raise KeyError("choices hold several areas: name one")
+    own = choices.areas[0] if area is None else choices.area(area)
+    density = area_density(choices, own, choices.study.priors)
+    pool = draw_prior(density.parameters, max(1, starts if density.size else 1), np.random.default_rng(seed))
+    ends = [_climb(density, np.clip(start, -_BOUND, _BOUND)) for start in pool]
+    best, theta = max(ends, key=lambda end: end[0])
+    if any(own.learned):
+        theta = by_share(density, theta)
+    values = constrain(density.parameters, theta[None], density.n_options)
+    return MaximumLikelihood(
+        best,
+        density.size,
+        values.share[0],
+        goal_answers(density, theta[None])[0],
+        sum(best - value < _NEAR for value, _ in ends),
+        theta,
+    )
+
+
+def _climb(density: AreaDensity, start: Array) -> tuple[float, Array]:
+    """Return the log likelihood where a start ends, and the place."""
+
+    def negative(theta: Array) -> tuple[float, Array]:
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            value, gradient = value_and_gradient(density, theta[None])
+        value = value - log_prior(density.parameters, theta[None])
+        gradient = gradient - log_prior_gradient(density.parameters, theta[None])
+        if not (np.isfinite(value[0]) and np.isfinite(gradient).all()):
+            return 1e100, np.zeros_like(theta)
+        return -float(value[0]), -gradient[0]
+
+    options = {"maxiter": 5_000, "maxfun": 20_000, "maxcor": 30, "ftol": 1e-14, "gtol": 1e-6}
+    bounds = [(-_BOUND, _BOUND)] * len(start)
+    found = minimize(negative, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
+    return -float(found.fun), np.asarray(found.x)
