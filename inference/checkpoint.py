@@ -88,6 +88,8 @@ class Checkpoint:
         What the run is a function of, as JSON: choices, priors, seed, options, versions.
     resume
         Go on from what the file holds; without a file, begin.
+    any_seed
+        With ``resume``: a file that names another seed is gone on with, and ``run`` then holds that seed.
 
     Raises
     ------
@@ -95,9 +97,12 @@ class Checkpoint:
         If the file exists and ``resume`` is False, is not a checkpoint, belongs to another run, or is in use.
     """
 
-    def __init__(self, path: str | os.PathLike[str], run: dict[str, Any], *, resume: bool) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], run: dict[str, Any], *, resume: bool, any_seed: bool = False
+    ) -> None:
         self.path = Path(path)
-        self._run = json.loads(json.dumps(run))
+        self.run: dict[str, Any] = json.loads(json.dumps(run))
+        """What the run is a function of."""
         self._segments: dict[tuple[str, int, int, int], Segment] = {}
         self._closed = False
         self.damaged = 0
@@ -115,10 +120,12 @@ class Checkpoint:
             remedy = "Go on from them with --resume (resume=True), or remove the file to begin again."
             raise InputError(_fault("checkpoint-exists", self.path, message, remedy))
         self.damaged = self.path.stat().st_size - end
+        if resume and any_seed and stored is not None and _is_seed(stored.get("seed")):
+            self.run["seed"] = stored["seed"]
         if stored is None or not segments:
             self._begin(self._file)
             return
-        self._held(lambda path: _require_same(path, stored, self._run))
+        self._held(lambda path: _require_same(path, stored, self.run))
         self._segments = segments
         self._file.truncate(end)
         self._file.seek(end)
@@ -183,7 +190,7 @@ class Checkpoint:
     def _begin(self, file: BinaryIO) -> None:
         file.seek(0)
         file.truncate()
-        file.write(_MAGIC + _record({"kind": "run", "run": self._run}, b""))
+        file.write(_MAGIC + _record({"kind": "run", "run": self.run}, b""))
         file.flush()
         os.fsync(file.fileno())
 
@@ -310,6 +317,10 @@ def _records(file: BinaryIO) -> Iterator[tuple[dict[str, Any], bytes, int]]:
         if file.read(1) != b"\n" or hashlib.sha256(whole).hexdigest() != digest:
             return
         yield head, numbers, file.tell()
+
+
+def _is_seed(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def _require_same(path: Path, stored: dict[str, Any], run: dict[str, Any]) -> None:

@@ -28,7 +28,7 @@ from .alternatives import (
 )
 from .area_fit import AreaFit, Method, fit_area, flat_draws
 from .area_scores import AreaScores, area_scores
-from .checkpoint import Checkpoint, recover
+from .checkpoint import Checkpoint
 from .checks import Check, prior_checks, sampling_checks
 from .density import AreaDensity, at_face_value, row_log_likelihood
 from .finite_draws import filled, unknown_where
@@ -123,7 +123,7 @@ def fit(
     """
     _check_options(choices, seed=seed, method=method, draws=draws, group_shares=group_shares)
     settings, draws = resolve_priors(choices, priors), max(1_000, -(-draws // 4) * 4)
-    chosen = _chosen_seed(seed, checkpoint if resume else None)
+    chosen = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
     run = _run_description(choices, settings, chosen, method=method, draws=draws, group_shares=group_shares)
     pulse, densities = Pulse(progress, max_seconds), area_densities(choices, settings)
     needed = estimate_memory(choices, densities, draws=draws, stored=LOG_LIKELIHOOD_NUMBERS)
@@ -133,7 +133,8 @@ def fit(
         stack.enter_context(single_threaded_algebra())
         store: SegmentStore = Memory()
         if checkpoint is not None:
-            store = stack.enter_context(Checkpoint(checkpoint, run, resume=resume))
+            store = stack.enter_context(Checkpoint(checkpoint, run, resume=resume, any_seed=seed is None))
+            chosen = store.run["seed"]
             _say_what_is_there(store, pulse)
         parts = _fit_parts(
             choices,
@@ -147,14 +148,6 @@ def fit(
             store=store,
         )
         return seal(build_tree(parts))
-
-
-def _chosen_seed(seed: int | None, checkpoint: str | os.PathLike[str] | None) -> int:
-    """Return the seed asked for, that of the run to go on with, or a new one."""
-    if seed is None and checkpoint is not None and os.path.exists(checkpoint):
-        stored = recover(checkpoint).run.get("seed")
-        return stored if isinstance(stored, int) else _chosen_seed(None, None)
-    return int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
 
 
 def _run_description(

@@ -14,7 +14,10 @@ from dissensus.inference.checkpoint import Checkpoint, Finished, recover
 from dissensus.inference.locked_file import open_locked
 from dissensus.inference.nuts import Segment
 
+from dissensus import datasets, inference
 from dissensus.errors import InputError
+
+from .builders import make_area, make_study
 
 RUN = {"seed": 3, "data": "abc", "versions": {"dissensus": "1"}}
 
@@ -129,6 +132,34 @@ def test_draws_of_another_run_are_refused(path, key):
     with pytest.raises(InputError, match=f"another run: {key} differs"):
         Checkpoint(path, RUN | {key: "other"}, resume=True)
     assert path.read_bytes() == full
+
+
+def test_a_run_without_a_seed_of_its_own_goes_on_with_the_seed_of_the_file(path):
+    full = written(path)
+    with Checkpoint(path, RUN | {"seed": 99}, resume=True, any_seed=True) as store:
+        assert store.run == RUN
+        assert store.finished
+    assert path.read_bytes() == full
+    with pytest.raises(InputError, match="another run: data differs"):
+        Checkpoint(path, RUN | {"seed": 99, "data": "other"}, resume=True, any_seed=True)
+
+
+@pytest.mark.parametrize("seed", [-1, True, "3", None, 2.5])
+def test_what_is_no_seed_is_not_taken_for_one(path, seed):
+    with Checkpoint(path, RUN | {"seed": seed}, resume=False) as store:
+        store.keep("a", 0, 0, 0, segment())
+    with pytest.raises(InputError, match="another run: seed differs"):
+        Checkpoint(path, RUN | {"seed": 4}, resume=True, any_seed=True)
+
+
+def test_the_file_is_read_once_to_go_on(path, monkeypatch):
+    written(path)
+    read, looks = module._read, []
+    monkeypatch.setattr(module, "_read", lambda place: looks.append(place) or read(place))
+    choices = datasets.simulate(make_study(make_area(*["x y"] * 3)), 20, seed=1)
+    with pytest.raises(InputError, match="another run"):
+        inference.fit(choices, checkpoint=path, resume=True)
+    assert looks == [path]
 
 
 def test_two_processes_do_not_write_one_file(path):
