@@ -60,7 +60,7 @@ def summarize(fit: xr.DataTree, *, by: str | None = None, allow_unreliable: bool
     if found.refused and not allow_unreliable:
         return pd.DataFrame(columns=list(COLUMNS))
     stored = fit["scores"].to_dataset().load()
-    effective = _effective(fit)
+    effective = effective_by_score(fit)
     rows = [_row(stored, found, effective, fit, cell) for cell in _cells(stored, by)]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
@@ -181,7 +181,7 @@ def _row(
         mean, sd = float(values.mean()) if estimate is None else estimate, float(values.std())
         lower, upper = interval(values.ravel())
         row |= {"mean": mean, "sd": sd, "lower": lower, "upper": upper}
-        row["mcse"] = _mcse(values, effective, area, score)
+        row["mcse"] = monte_carlo_error(values, effective, area, score)
     return row | {"state": "refused" if found.refused else worst(c.state for c in concerned), "reasons": reasons}
 
 
@@ -233,7 +233,7 @@ def _group_size(fit: xr.DataTree, group: str) -> int:
     return int((constant["group_of_agent"].values == position).sum())
 
 
-def _effective(fit: xr.DataTree) -> dict[str, dict[str, float]]:
+def effective_by_score(fit: xr.DataTree) -> dict[str, dict[str, float]]:
     """Return the number of effective draws behind each score of each area."""
     result = {}
     for area, shown in attribute(fit, "diagnostics").items():
@@ -243,7 +243,9 @@ def _effective(fit: xr.DataTree) -> dict[str, dict[str, float]]:
     return result
 
 
-def _mcse(values: NDArray[np.float64], effective: dict[str, dict[str, float]], area: str | None, score: str) -> float:
+def monte_carlo_error(
+    values: NDArray[np.float64], effective: dict[str, dict[str, float]], area: str | None, score: str
+) -> float:
     """Return the Monte Carlo standard error of a mean: of the importance weights or the chains, and of the thinning."""
     if score == "observed_conflict":
         return float(values.std() / np.sqrt(values.size))

@@ -12,7 +12,7 @@ from dissensus.inference.checks import from_dataset
 from dissensus.inference.result_file import load, save
 from dissensus.inference.verdict import close
 
-from dissensus import __version__, cli, datasets
+from dissensus import __version__, cli, datasets, inference
 
 from .inference.fitted import refused
 
@@ -88,7 +88,7 @@ def test_help_imports_nothing_that_takes_seconds():
     code = f"import sys, dissensus.cli as c; c.run(['--help']); print(sorted({heavy!r} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.endswith("[]\n")
-    for command in ("demo", "fit", "scores", "check"):
+    for command in ("demo", "fit", "scores", "check", "what-if"):
         assert command in done.stdout
 
 
@@ -152,6 +152,43 @@ def test_a_refused_result_exits_with_1_and_shows_its_numbers_on_request_only(run
     assert (code, json.loads(out)["allow_unreliable"]) == (0, True)
 
 
+def test_what_if_prints_the_scores_as_fitted_changed_and_their_difference(folder, run):
+    changes = ["--goal", "transport/north=cars:0.5", "--weight", "transport/3=1", "--remove", "7", "9"]
+    code, out, err = run("what-if", "result.nc", *changes, "--conflict", "transport/cars|transit=0.8", "--json")
+    answer = json.loads(out, parse_constant=pytest.fail)
+    assert (code, len(answer["changes"])) == (0, 5)
+    assert "states of agents" in err
+    changed = inference.what_if(
+        load(folder / "result.nc"),
+        goal={("transport", "north"): ("cars", 0.5)},
+        weight={("transport", "3"): 1.0},
+        remove=["7", "9"],
+        conflict={"transport": {"cars|transit": 0.8}},
+    )
+    given = [row for row in answer["scores"] if row["mean"] is not None]  # contention is held back
+    assert "misalignment" in {row["score"] for row in given} < {row["score"] for row in answer["scores"]}
+    for row in given:
+        name = row["score"] if row["area"] else "overall_" + row["score"]
+        at = {"scenario": row["scenario"], "estimand": row["estimand"]} | ({"area": row["area"]} if row["area"] else {})
+        assert row["mean"] == pytest.approx(float(changed[name].sel(at).mean()))
+    code, out, _ = run("what-if", "result.nc", *changes, "--by", "group", "--area", "transport")
+    assert code == 0
+    for text in ("What is changed", "agent '7': removed", "as fitted", "difference", "north – south", "State:"):
+        assert text in out
+    assert max(map(len, out.splitlines())) <= 80
+
+
+def test_what_if_gives_no_number_of_a_refused_result_unless_asked(run):
+    code, out, err = run("what-if", "refused.nc", "--goal", "transport=cars")
+    assert (code, out) == (1, "")
+    assert "No score is reported: transport: The draws are no good." in err
+    code, out, _ = run("what-if", "refused.nc", "--goal", "transport=cars", "--json")
+    assert (code, json.loads(out)["scores"], json.loads(out)["state"]) == (1, [], "refused")
+    code, out, _ = run("what-if", "refused.nc", "--goal", "transport=cars", "--allow-unreliable")
+    assert code == 0
+    assert "NOT RELIABLE" in out
+
+
 @pytest.mark.parametrize("allow", [False, True])
 def test_a_refused_fit_is_written_and_says_whether_its_numbers_were_shown(allow, folder, run, monkeypatch, tmp_path):
     fitted = load(folder / "refused.nc")
@@ -194,6 +231,12 @@ FIT = ("fit", "study.toml", "answers.csv", "-o", "new.nc")
         (("scores", "result.nc", "--by", "group", "--area", "food"), "'transport'"),
         (("scores", "result.nc", "--area", "transport"), "Add --by group"),
         (("scores",), "RESULT"),
+        (("what-if", "nowhere.nc"), "nowhere.nc: There is no such result file"),
+        (("what-if", "result.nc", "--goal", "transport"), "Write AREA=GOAL"),
+        (("what-if", "result.nc", "--goal", "transport=card"), "Did you mean 'cars'"),
+        (("what-if", "result.nc", "--remove", "nobody"), "neither a group nor an agent"),
+        (("what-if", "result.nc", "--weight", "transport=2"), "from 0 to 1"),
+        (("what-if", "result.nc", "--area", "transport"), "Add --by group"),
         (("check", "https://example.org/r.nc"), "address"),
         (("guess",), "Unknown command"),
     ],

@@ -21,7 +21,7 @@ from dissensus import datasets, forward_model, inference
 
 ROOT = Path(__file__).parents[1]
 PARTS = ("forward_model", "datasets", "inference")
-ORDER = ("errors", *PARTS, "cli")
+ORDER = ("errors", "terminal", *PARTS, "result_commands", "cli")
 """Each part may import those before it."""
 OUTSIDE = {"tests", "notebooks", "benchmarks"}
 """Folders with code that is not shipped."""
@@ -57,13 +57,11 @@ def _files():
 
 
 def _sources():
-    """Return every shipped module with its part: "errors", "cli", …, or "" for the umbrella."""
+    """Return every shipped module with its part: "errors", "inference", "cli", …, or "" for the umbrella."""
     for path in _files():
         if path.suffix == ".py" and path.parts[0] not in OUTSIDE:
-            yield (
-                path,
-                path.parts[0] if path.parts[0] in PARTS else {"errors": "errors", "cli": "cli"}.get(path.stem, ""),
-            )
+            own = path.stem if path.parts[0] == "src" and path.stem in ORDER else ""
+            yield path, path.parts[0] if path.parts[0] in PARTS else own
 
 
 def _imports(path):
@@ -123,7 +121,7 @@ def test_parts_are_imported_under_the_package_only():
     """A bare ``import datasets`` from the root would find ours and make a second copy of it."""
     for path, _ in _sources():
         for name in _imports(path):
-            assert name.split(".")[0] not in {*PARTS, "cli", "errors"}, f"{path} imports {name}"
+            assert name.split(".")[0] not in ORDER, f"{path} imports {name}"
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -257,7 +255,7 @@ def test_commands_of_the_readme_exist():
         words = shlex.split(line.split("&&")[-1])
         arguments = words[words.index("dissensus") + 1 :]
         command, bound, _ = app.parse_args(arguments, exit_on_error=False, print_error=False)
-        assert command.__name__.strip("_") == arguments[0]
+        assert command.__name__.replace("_", "-") == arguments[0]
         assert bound is not None
 
 

@@ -1,4 +1,4 @@
-"""The ``dissensus`` command: results go to standard output, messages and progress to standard error."""
+"""The ``dissensus`` command: its parts, and those that fit; those that read a result are in ``result_commands``."""
 
 from __future__ import annotations
 
@@ -6,26 +6,32 @@ import json
 import os
 import sys
 import time
-import traceback
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, Parameter
 
 from . import __version__
-from .errors import Fault, InputError, Refused, clean, shown
+from .errors import Fault, InputError, shown
+from .result_commands import AllowUnreliable, Json, check, exit_code, scores, show_scores, what_if
+from .terminal import (
+    BROKEN_PIPE,
+    DONE,
+    INTERRUPTED,
+    REFUSED,
+    complain,
+    counting,
+    explained,
+    print_json,
+    print_report,
+    working,
+)
 
 # numpy, pandas and all that stands on them take seconds: imported by the commands that compute
 if TYPE_CHECKING:
-    import xarray as xr
-    from rich.console import Console, RenderableType
-
     from .datasets import Choices
 
-DONE, REFUSED, BAD_INPUT, INTERNAL, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 3, 130, 141
-
-_AT_ONCE = {INTERRUPTED, REFUSED}
 _CHECKPOINT = ".checkpoint"
 
 _EPILOGUE = "Exit codes: 0 done, also with caution; 1 refused; 2 bad input or usage; 3 internal fault; 130 interrupted."
@@ -77,17 +83,15 @@ app = App(
     suppress_keyboard_interrupt=False,
 )
 
-Json = Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON object.")]
-AllowUnreliable = Annotated[
-    bool, Parameter(negative="", help="Show the numbers of a refused fit, marked as unreliable.")
-]
-Result = Annotated[str, Parameter(name="RESULT", help="Result file of dissensus fit.")]
+app.command(scores, help="Print the scores of a result, with intervals, states and reasons.")
+app.command(check, help="Print every stored check of a result, by area, and the structural alternatives.")
+app.command(what_if, help="Print the scores if goals, weights, conflicts, agents or shares of groups were others.")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command and leave with its exit code."""
     code = run(arguments)
-    if code in _AT_ONCE:
+    if code in {INTERRUPTED, REFUSED}:
         for stream in (sys.stdout, sys.stderr):
             with suppress(OSError, ValueError):
                 stream.flush()
@@ -116,43 +120,27 @@ def run(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains again at exit
         return BROKEN_PIPE
     except (Exception, KeyboardInterrupt) as error:
-        code, message = _explained(error)
-        _complain(message)
+        code, message = explained(error)
+        complain(message)
         return code
-
-
-def _explained(error: BaseException) -> tuple[int, str]:
-    """Return the exit code and the message of what ended the command."""
-    if isinstance(error, KeyboardInterrupt):
-        return INTERRUPTED, "Interrupted."
-    if isinstance(error, CycloptsError):
-        return BAD_INPUT, f"{error}\nSee dissensus --help."
-    if isinstance(error, InputError):
-        return BAD_INPUT, str(error)
-    if isinstance(error, TimeoutError):
-        return REFUSED, f"No score is reported: {error}"
-    if isinstance(error, Refused):
-        return REFUSED, "No score is reported: " + " ".join(error.reasons)
-    lines = "".join(traceback.format_exception(error))
-    return INTERNAL, f"{lines}This is a fault of the program, not of your data: please report it with the lines above."
 
 
 @app.command(help="Fit a bundled table of real answers, and show how to read the scores.")
 def demo() -> int:
     """Fit the bundled table and explain what is shown."""
-    with _working("loading") as say:
+    with working("loading") as say:
         from . import datasets  # noqa: PLC0415
         from .inference import report_text  # noqa: PLC0415
         from .inference.fit import fit as fit_choices  # noqa: PLC0415
 
         result = fit_choices(datasets.load("stouffer_toby"), seed=1951, progress=say)
-    _print(lambda _: _DEMO)
-    _print(lambda width: report_text.scores_report(result, width=width))
-    _print(lambda _: report_text.model_dependence(result))
-    _print(lambda width: report_text.alternatives_report(result, width=width))
-    _print(lambda _: report_text.how_to_read(result))
+    print_report(lambda _: _DEMO)
+    print_report(lambda width: report_text.scores_report(result, width=width))
+    print_report(lambda _: report_text.model_dependence(result))
+    print_report(lambda width: report_text.alternatives_report(result, width=width))
+    print_report(lambda _: report_text.how_to_read(result))
     sys.stdout.write(_NEXT)
-    return _code(result, allow_unreliable=False)
+    return exit_code(result, allow_unreliable=False)
 
 
 @app.command(help="Fit a table of answers, write the result, and print its scores.")
@@ -186,7 +174,7 @@ def fit(
         message = f'"--max-seconds" is {max_seconds}.'
         raise InputError(Fault(code="max-seconds", message=message, remedy="Give a number of seconds above 0."))
     started = time.monotonic()
-    with _working("loading") as say:
+    with working("loading") as say:
         from . import datasets  # noqa: PLC0415
         from .inference.fit import fit as fit_choices  # noqa: PLC0415
         from .inference.result_file import check_target, save  # noqa: PLC0415
@@ -221,7 +209,7 @@ def fit(
             )
         except (KeyboardInterrupt, TimeoutError):
             if os.path.exists(kept):
-                _complain(f"The finished draws are in {kept}: go on from them with the same command and --resume.")
+                complain(f"The finished draws are in {kept}: go on from them with the same command and --resume.")
             raise
         if verdict(result).refused and allow_unreliable:
             result.attrs["allow_unreliable"] = json.dumps(True)
@@ -232,75 +220,11 @@ def fit(
             written = None
         except InputError as error:  # the numbers were expensive: show them before the complaint
             written = error
-    _show_scores(result, as_json=as_json, allow_unreliable=allow_unreliable)
+    show_scores(result, as_json=as_json, allow_unreliable=allow_unreliable)
     if written is not None:
         raise written
-    _complain(f"Written to {output}")
-    return _code(result, allow_unreliable=allow_unreliable)
-
-
-@app.command(help="Print the scores of a result, with intervals, states and reasons.")
-def scores(
-    result: Result,
-    /,
-    *,
-    by: Annotated[Literal["group"] | None, Parameter(help="Add scores within and between groups.")] = None,
-    area: Annotated[str | None, Parameter(help="With --by group: the tables of this area; overall without it.")] = None,
-    small_groups: Annotated[
-        bool,
-        Parameter(negative="", help="With --by group: groups of fewer than 10 agents too (--json has them always)."),
-    ] = False,
-    as_json: Json = False,
-    csv: Annotated[str | None, Parameter(help="Write the rows to this CSV file too, with origin and reasons.")] = None,
-    force: Annotated[bool, Parameter(negative="", help="With --csv: replace an existing file.")] = False,
-    allow_unreliable: AllowUnreliable = False,
-) -> int:
-    """Print the scores of a result."""
-    if (area is not None or small_groups) and by is None:
-        message, remedy = "--area and --small-groups choose among tables of groups.", "Add --by group."
-        raise InputError(Fault(code="by", message=message, remedy=remedy))
-    loaded = _load(result)
-    if by == "group" and "group" not in loaded["scores"].dims:
-        message = "The result has no groups, so there are no scores by group."
-        remedy = 'Name a column as "group" under [table] of the study, and fit again.'
-        raise InputError(Fault(code="no-groups", message=message, remedy=remedy, file=result))
-    if csv is not None and os.path.exists(csv) and os.path.samefile(csv, result):
-        message = "The table would replace the result it is made from."
-        raise InputError(Fault(code="same-file", message=message, remedy="Give another --csv.", file=csv))
-    _show_scores(
-        loaded, by=by, area=area, small_groups=small_groups, as_json=as_json, allow_unreliable=allow_unreliable
-    )
-    code = _code(loaded, allow_unreliable=allow_unreliable)
-    if csv is not None and code == DONE:
-        from .inference.export import to_csv  # noqa: PLC0415
-
-        left_out = to_csv(loaded, csv, by=by, small_groups=small_groups, allow_unreliable=allow_unreliable, force=force)
-        if left_out:
-            _complain(f"Left out of it: {len(left_out)} groups of fewer than 10 agents; --small-groups has them.")
-        _complain(f"Written to {clean(csv)}")
-    return code
-
-
-@app.command(help="Print every stored check of a result, by area, and the structural alternatives.")
-def check(
-    result: Result,
-    /,
-    *,
-    conventions: Annotated[
-        bool, Parameter(negative="", help="Also fit again under other conventions, and say how far scores move.")
-    ] = False,
-) -> int:
-    """Print the checks of a result."""
-    from .inference.report_text import checks_report  # noqa: PLC0415
-
-    loaded = _load(result)
-    _print(lambda width: checks_report(loaded, width=width))
-    code = _code(loaded, allow_unreliable=False)
-    if conventions and code == DONE:
-        from .inference.conventions_report import conventions_report  # noqa: PLC0415
-
-        _print(lambda width: conventions_report(loaded, width=width))
-    return code
+    complain(f"Written to {output}")
+    return exit_code(result, allow_unreliable=allow_unreliable)
 
 
 @app.command(help="Simulate data like those of a study, and check that intervals of the scores hold the truth.")
@@ -328,7 +252,7 @@ def calibrate(
     as_json: Json = False,
 ) -> int:
     """Calibrate the scores for a study's own design: 0 when passed, 1 when failed or too few data sets."""
-    with _counting("data sets") as tick:
+    with counting("data sets") as tick:
         from . import datasets  # noqa: PLC0415
         from .inference.calibration import calibrate as run_calibration  # noqa: PLC0415
         from .inference.calibration_report import report  # noqa: PLC0415
@@ -348,14 +272,14 @@ def calibrate(
             )
         except KeyboardInterrupt:
             if output is not None:
-                _complain(f"What is finished is in {output}: the same command goes on from there.")
+                complain(f"What is finished is in {output}: the same command goes on from there.")
             raise
     if as_json:
-        sys.stdout.write(json.dumps(outcome.to_dict(), indent=2, allow_nan=False) + "\n")
+        print_json(outcome.to_dict())
     else:
-        _print(lambda _: report(outcome))
+        print_report(lambda _: report(outcome))
     if output is not None:
-        _complain(f"Written to {os.path.join(output, 'report.html')}")
+        complain(f"Written to {os.path.join(output, 'report.html')}")
     return DONE if outcome.state == "passed" else REFUSED
 
 
@@ -378,13 +302,6 @@ def _shares(groups: Sequence[str]) -> dict[str, float]:
     return shares
 
 
-def _load(path: str) -> xr.DataTree:
-    with _working("loading"):
-        from .inference.result_file import load  # noqa: PLC0415
-
-        return load(path)
-
-
 def _already_there(path: str, choices: Choices, *, seed: int | None, as_json: bool, allow_unreliable: bool) -> int:
     """Show the result of a run that was interrupted after it was written; refuse any other."""
     from .inference.result import attribute  # noqa: PLC0415
@@ -395,121 +312,11 @@ def _already_there(path: str, choices: Choices, *, seed: int | None, as_json: bo
     if not same or seed not in {None, attribute(found, "seed")}:
         check_target(path)  # says that it exists
     _discard(path + _CHECKPOINT)
-    _complain(f"The run was complete: {path}")
-    _show_scores(found, as_json=as_json, allow_unreliable=allow_unreliable)
-    return _code(found, allow_unreliable=allow_unreliable)
+    complain(f"The run was complete: {path}")
+    show_scores(found, as_json=as_json, allow_unreliable=allow_unreliable)
+    return exit_code(found, allow_unreliable=allow_unreliable)
 
 
 def _discard(path: str) -> None:
     with suppress(FileNotFoundError):
         os.unlink(path)
-
-
-def _code(result: xr.DataTree, *, allow_unreliable: bool) -> int:
-    from .inference.verdict import verdict  # noqa: PLC0415
-
-    return REFUSED if verdict(result).refused and not allow_unreliable else DONE
-
-
-def _show_scores(
-    result: xr.DataTree,
-    *,
-    by: str | None = None,
-    area: str | None = None,
-    small_groups: bool = False,
-    as_json: bool,
-    allow_unreliable: bool,
-) -> None:
-    from .inference import report_text  # noqa: PLC0415
-    from .inference.summary import to_json  # noqa: PLC0415
-    from .inference.verdict import verdict  # noqa: PLC0415
-
-    if as_json:
-        answer = to_json(result, by=by, allow_unreliable=allow_unreliable)
-        sys.stdout.write(json.dumps(answer, indent=2, allow_nan=False) + "\n")
-        return
-
-    def report(width: int) -> RenderableType:
-        from rich.console import Group  # noqa: PLC0415
-
-        parts = [report_text.scores_report(result, width=width, allow_unreliable=allow_unreliable)]
-        if verdict(result).refused and not allow_unreliable:
-            return parts[0]
-        if by is not None:
-            parts.append(
-                report_text.groups_report(
-                    result, width=width, area=area, small_groups=small_groups, allow_unreliable=allow_unreliable
-                )
-            )
-        return Group(*parts, "", report_text.how_to_read(result))
-
-    _print(report)
-
-
-def _console() -> Console:
-    from rich.console import Console  # noqa: PLC0415
-
-    return Console(highlight=False, markup=False, emoji=False)
-
-
-def _print(report: Callable[[int], RenderableType]) -> None:
-    """Print a report as wide as the terminal, without the spaces that pad its lines."""
-    console = _console()
-    with console.capture() as caught:
-        console.print(report(console.width))
-    text = caught.get()
-    if not console.is_terminal:
-        text = "".join(line.rstrip() + "\n" for line in text.splitlines())
-    sys.stdout.write(text + "\n")
-
-
-def _complain(text: str) -> None:
-    print(text, file=sys.stderr)
-
-
-@contextmanager
-def _working(first: str) -> Iterator[Callable[[str], None]]:
-    """Show what is being done: a spinner on a terminal, lines elsewhere."""
-    from rich.console import Console  # noqa: PLC0415
-
-    console = Console(stderr=True, highlight=False, markup=False, emoji=False)
-    if not console.is_terminal:
-        yield _complain
-        return
-    with console.status(first) as status:
-
-        def say(text: str) -> None:
-            if "\n" in text:
-                console.print(text)
-            else:
-                status.update(text)
-
-        yield say
-
-
-@contextmanager
-def _counting(what: str) -> Iterator[Callable[[int, int], None]]:
-    """Show how much is done and the time left: a bar on a terminal, a line for each tenth elsewhere."""
-    from rich.console import Console  # noqa: PLC0415
-
-    console = Console(stderr=True, highlight=False, markup=False, emoji=False)
-    if not console.is_terminal:
-        began, first, shown_last = time.monotonic(), -1, -1
-
-        def say(done: int, total: int) -> None:
-            nonlocal first, shown_last
-            first = done if first < 0 else first
-            if done * 10 // total == shown_last:
-                return
-            shown_last = done * 10 // total
-            left = (time.monotonic() - began) / (done - first) * (total - done) if done > first else None
-            _complain(f"{done} of {total} {what}" + ("" if left is None else f", {left / 60:.1f} minutes left"))
-
-        yield say
-        return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
-
-    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, speed_estimate_period=600) as progress:
-        task = progress.add_task(what, total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)
