@@ -10,7 +10,9 @@ next one is begun. After every kill:
 - every segment of draws that the sampler reported before it was killed is in the checkpoint;
 - nothing but the result and its checkpoint is left that the next run would take for either.
 
-And every fit that finishes, however often it was killed, gives the numbers of an undisturbed one.
+And every fit that finishes, however often it was killed, gives the numbers of an undisturbed one. A complete run is
+kept with a hash of the modules that save draws and results; `tests/test_interruptions.py` asks for it again when they
+have changed.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ from typing import Any
 
 import record
 from dissensus.inference import load
+from dissensus.inference.calibration_source import meaning
 from dissensus.inference.checkpoint import recover
 
 from dissensus import datasets
@@ -49,6 +52,8 @@ serves = { yes = "more", no = "less" }
 [areas.food.items.soup]
 serves = { yes = "more", no = "less" }
 """
+SOURCES = ("checkpoint", "locked_file", "nuts", "result_file")
+"""Modules of ``inference`` that keep what a kill must not lose."""
 SAID = re.compile(r"^(\w+): NUTS chain (\d) of 4, ([\d,]+) of", re.MULTILINE)
 
 
@@ -56,6 +61,7 @@ SAID = re.compile(r"^(\w+): NUTS chain (\d) of 4, ([\d,]+) of", re.MULTILINE)
 class Tally:
     """What the kills did."""
 
+    seconds: float = 0.0
     kills: int = 0
     finished: int = 0
     with_draws: int = 0
@@ -129,6 +135,13 @@ def _look(folder: Path, tally: Tally, messages: str) -> None:
         (folder / name).unlink()
 
 
+def source_hash() -> str:
+    """Return the SHA-256 of the modules that keep draws and results, without comments and docstrings."""
+    folder = Path(__file__).parents[1] / "inference"
+    texts = [f"{name}\n{meaning((folder / f'{name}.py').read_text(encoding='utf-8'))}\n" for name in SOURCES]
+    return hashlib.sha256("".join(texts).encode()).hexdigest()
+
+
 def _complete(result: Path, folder: Path) -> bool:
     return result.exists() and _digest(result) != _digest(folder / "old.nc")
 
@@ -141,7 +154,7 @@ def run(kills: int, folder: Path, *, report: bool = True) -> Tally:
     """Kill fits until there were so many kills."""
     prepare(folder)
     expected, seconds = undisturbed(folder)
-    chance, tally = random.Random(SEED), Tally()
+    chance, tally = random.Random(SEED), Tally(seconds=round(seconds, 1))
     result = folder / "result.nc"
     while tally.kills < kills:
         result.write_bytes((folder / "old.nc").read_bytes())
@@ -177,12 +190,13 @@ def main() -> int:
     for fault in tally.faults:
         print(fault)
     text = (
-        f"{tally.kills} kills of {tally.finished} fits at random moments; {tally.with_draws} left finished draws, "
-        f"{tally.draws_kept / max(tally.with_draws, 1):,.0f} on average. Faults: {len(tally.faults)}.\n"
+        f"{tally.kills} kills at random moments of {tally.finished} fits that take {tally.seconds:.1f} s undisturbed; "
+        f"{tally.with_draws} left finished draws, {tally.draws_kept / max(tally.with_draws, 1):,.0f} on average. "
+        f"Faults: {len(tally.faults)}.\n"
     )
     print(text)
     if options.kills >= 100 or options.output:
-        kept: dict[str, Any] = record.begin("dissensus", "nutpie", "numpy") | tally.__dict__
+        kept: dict[str, Any] = record.begin("dissensus", "nutpie", "numpy") | {"source": source_hash()} | tally.__dict__
         record.keep("interruptions", kept, record.heading(kept) + "\n" + text, options.output)
     return int(bool(tally.faults))
 

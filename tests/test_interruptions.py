@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import sys
 from pathlib import Path
 
@@ -11,15 +12,27 @@ import pytest
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
-def test_killed_fits_lose_nothing_and_go_on_to_the_same_numbers(monkeypatch, tmp_path):
+@pytest.fixture
+def command(monkeypatch):
     before = set(sys.modules)
     monkeypatch.syspath_prepend(FOLDER)
-    try:
-        tally = importlib.import_module("interruptions").run(2, tmp_path, report=False)
-    finally:
-        for name in set(sys.modules) - before:
-            if (FOLDER / f"{name}.py").exists():
-                del sys.modules[name]
+    yield importlib.import_module("interruptions")
+    for name in set(sys.modules) - before:
+        if (FOLDER / f"{name}.py").exists():
+            del sys.modules[name]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
+def test_killed_fits_lose_nothing_and_go_on_to_the_same_numbers(command, tmp_path):
+    tally = command.run(2, tmp_path, report=False)
     assert (tally.kills, tally.faults) == (2, [])
     assert tally.finished >= 1
+
+
+def test_the_stored_run_of_a_hundred_kills_lost_nothing_and_is_of_this_source(command):
+    stored = json.loads((FOLDER / "results" / "interruptions.json").read_text(encoding="utf-8"))
+    assert stored["kills"] >= 100
+    assert stored["with_draws"] >= 30
+    assert stored["faults"] == []
+    assert stored["source"] == command.source_hash(), "what saves draws has changed: run benchmarks/interruptions.py"
+    assert f"{stored['kills']} kills at random moments" in (FOLDER / "README.md").read_text(encoding="utf-8")
