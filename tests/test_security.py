@@ -31,7 +31,7 @@ SOME = range(0, len(PAYLOADS), 3)
 STEERING = {"Cc", "Cf", "Zl", "Zp", "Cs", "Co"}
 
 
-@functools.lru_cache(maxsize=8)
+@functools.cache
 def hostile(place):
     """A result whose labels are payloads, by place."""
     return result(labelled(place))

@@ -71,7 +71,7 @@ names = st.sampled_from(["id", "q1", "q2", "g", "w", "item", "answer", "q1 ", ""
 rows = st.lists(st.lists(cells, min_size=1, max_size=6), max_size=7)
 
 
-@quick(max_examples=400)
+@quick(max_examples=250)
 @given(
     header=st.lists(names, min_size=1, max_size=6)
     | st.sampled_from([["id", "q1", "q2", "g", "w"], ["id", "item", "answer", "g", "w"]]),
@@ -95,7 +95,7 @@ GOOD = {
 }
 
 
-@quick(max_examples=300)
+@quick(max_examples=180)
 @given(
     good=st.sampled_from(list(GOOD.values())),
     edits=st.lists(st.tuples(st.integers(0, 90), st.integers(0, 4), st.binary(max_size=3)), max_size=4),
@@ -132,7 +132,7 @@ TYPES = {
 }
 
 
-@quick(max_examples=200)
+@quick(max_examples=120)
 @given(st.data())
 def test_any_columns_of_arrow_parquet_and_pandas(data):
     study, n = data.draw(st.sampled_from(STUDIES)), data.draw(st.integers(0, 4))
@@ -170,7 +170,7 @@ def parquet(tmp_path_factory):
     return files
 
 
-@quick(max_examples=250)
+@quick(max_examples=150)
 @given(
     which=st.integers(0, 2),
     patches=st.lists(st.tuples(st.integers(0, 10**5), st.binary(min_size=1, max_size=3)), min_size=1, max_size=4),
@@ -228,7 +228,7 @@ def whole(found):
         assert area.serves_matrix.shape == (len(area.goals), len(area.options))
 
 
-@quick(max_examples=300)
+@quick(max_examples=180)
 @given(st.data())
 def test_any_value_anywhere_in_a_study(data):
     raw = json.loads(json.dumps(VALID))
@@ -263,7 +263,7 @@ tokens = st.sampled_from(
 ) | (st.sampled_from(["1979-05-27T07:32:00Z", "true", "[areas]", "[areas.a]", "[table.limits]", '"a|b"', "a.b.c = 1"]))
 
 
-@quick(max_examples=300)
+@quick(max_examples=180)
 @given(
     edits=st.lists(
         st.tuples(st.integers(0, len(TOML)), st.integers(0, 20), tokens | st.text(max_size=3)), min_size=1, max_size=4
@@ -299,7 +299,7 @@ def good(tmp_path_factory):
     return data, marks
 
 
-@quick(max_examples=60)
+@quick(max_examples=40)
 @given(
     edits=st.lists(st.tuples(st.integers(0, 10**4), st.integers(0, 200), st.integers(1, 255)), min_size=1, max_size=3),
     cut=st.integers(0, 5),
@@ -319,7 +319,7 @@ def test_any_change_of_the_structure_of_a_result_below_a_right_checksum(edits, c
         verdict(found)
 
 
-@quick(max_examples=200)
+@quick(max_examples=120)
 @given(head=st.sampled_from([b"", b"\x89HDF\r\n\x1a\n"]), body=st.binary(max_size=300), checksum=st.booleans())
 def test_any_bytes_as_a_result(head, body, checksum, tmp_path):
     data = head + body

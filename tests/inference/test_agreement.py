@@ -3,6 +3,7 @@
 Means differ by at most 4 combined Monte Carlo errors, and the ratio of standard deviations lies within
 1 ± max(0.05, 4·√(1/(2·ESS₁) + 1/(2·ESS₂))), where 1/(2·ESS) stands for the squared relative error of a standard
 deviation. For importance draws both errors are seen rather than assumed: eight runs are set against one long chain.
+The bundled table is held to draws of another sampler in ``test_golden_posteriors``.
 """
 
 from __future__ import annotations
@@ -39,7 +40,6 @@ def _grouped_follow():
 
 
 CASES = {
-    "bundled table": lambda: datasets.load("stouffer_toby"),
     "luce with no goal": _luce_no_goal,
     "follow with groups, weights and gaps": _grouped_follow,
 }

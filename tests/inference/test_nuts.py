@@ -1,19 +1,16 @@
-"""NUTS against exact answers and against importance draws."""
+"""NUTS against exact answers, its seeds and its segments; against importance draws in ``test_agreement``."""
 
 from __future__ import annotations
 
 import numpy as np
 from arviz_stats.base import array_stats
-from dissensus.datasets.simulate import simulate
-from dissensus.inference.area_scores import population_scores
-from dissensus.inference.importance import importance_draws
 from dissensus.inference.mode import find_modes
 from dissensus.inference.nuts import CHAINS, Memory, nuts_draws, segment_length
 from dissensus.inference.parameters import constrain
 from scipy import stats
 
 from .builders import density_of, make_area, make_choices, make_study
-from .chance import assert_same_moments, assert_within
+from .chance import assert_within
 
 
 def test_nuts_draws_from_a_posterior_that_is_a_beta():
@@ -29,42 +26,6 @@ def test_nuts_draws_from_a_posterior_that_is_a_beta():
     for quantile in (0.05, 0.5, 0.95):
         below = (share < exact.ppf(quantile)).astype(float)
         assert_within(below.mean(), quantile, np.sqrt(quantile * (1 - quantile) / array_stats.ess(below)))
-
-
-def test_nuts_and_importance_draws_agree():
-    density = density_of(simulate(make_study(make_area(*["x y"] * 3)), 60, seed=1))
-    modes = find_modes(density, np.random.default_rng(3))
-    weighted = importance_draws(density, modes, np.random.default_rng(4), draws=8000)
-    assert weighted.accepted
-    drawn = nuts_draws(density, modes, 6, draws=500)
-    assert drawn.diverging.mean() < 0.01
-    chains = np.concatenate([drawn.theta, _scores(density, drawn.theta)], axis=-1)
-    draws = np.concatenate([weighted.theta, _scores(density, weighted.theta)], axis=-1)
-    for k in range(draws.shape[1]):
-        ess = min(float(array_stats.ess(chains[..., k], method=method)) for method in ("mean", "sd"))
-        assert ess > 100
-        assert_same_moments(
-            chains[..., k].ravel(),
-            draws[:, k],
-            ess=(ess, _effective(weighted, draws[:, k])),
-            weight=np.exp(weighted.log_weight),
-        )
-
-
-def _effective(weighted, values):
-    """Return the effective number of weighted draws for the mean and the standard deviation of these values."""
-    weight = np.exp(weighted.log_weight)
-    effective = []
-    for x in (values, np.square(values - weight @ values)):
-        square = np.square(x - weight @ x)
-        effective.append(weight @ square / (np.square(weight) @ square))
-    return min(effective)
-
-
-def _scores(density, theta):
-    overall = population_scores(density, theta.reshape(-1, density.size)).overall
-    scores = np.column_stack([overall.contention, overall.misalignment, overall.relative_misalignment])
-    return scores.reshape(*theta.shape[:-1], 3)
 
 
 def _small():

@@ -34,7 +34,7 @@ SCORES = ("contention", "misalignment", "relative_misalignment")
 
 
 def _study(conflicts):
-    items = ("x y z", "y z x", "z x y", "xy z -")
+    items = ("x y z", "y z x", "xy z -")
     return make_study(
         make_area(*items, name="tax", conflict=conflicts["tax"], repeated=True),
         make_area(*items, name="trade", conflict=conflicts["trade"]),

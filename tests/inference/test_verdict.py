@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from dissensus.inference.alternatives import fit_structure
 from dissensus.inference.area_fit import fit_area
 from dissensus.inference.checks import Check, from_dataset
 from dissensus.inference.parameters import draw_prior
@@ -29,6 +30,16 @@ def choices(seed=6):
     return datasets.simulate(make_study(make_area(*["x y"] * 4)), 80, seed=seed)
 
 
+_ALTERNATIVES = {}
+
+
+def alternative(density, rng, *, rule, no_goal):
+    """Return a structural alternative, fitted once: it depends on the answers and the seed, not on what is broken."""
+    if (rule, no_goal) not in _ALTERNATIVES:
+        _ALTERNATIVES[rule, no_goal] = fit_structure(density, rng, rule=rule, no_goal=no_goal)
+    return _ALTERNATIVES[rule, no_goal]
+
+
 @functools.cache
 def sound_areas(method):
     found = []
@@ -39,6 +50,7 @@ def sound_areas(method):
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(module, "fit_area", keeping)
+        patched.setattr(module, "fit_structure", alternative)
         tree = inference.fit(choices(), seed=4, method=method, draws=2_000)
     return found[0], tree
 
@@ -48,6 +60,7 @@ def broken(method, change):
     area, _ = sound_areas(method)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(module, "fit_area", lambda *_, **__: change(area))
+        patched.setattr(module, "fit_structure", alternative)
         return inference.fit(choices(), seed=4, method=method, draws=2_000)
 
 
