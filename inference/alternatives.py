@@ -72,6 +72,8 @@ _DRAWS = 1_000
 _ENOUGH = 200  # effective draws: a comparison needs fewer than a published number
 _SCORED = 250
 _TINY = 1e-290
+_BLOCK = 500_000  # numbers of a block of rows: beside draws × rows, no copy of it is held
+_NARROWEST = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,11 +166,17 @@ def leave_one_out(row_loglik: Array, log_weight: Array) -> Array:
     log_weight
         Normalised log weights of the draws, (draw,).
     """
-    best = row_loglik.max(axis=0)
-    likelihood = np.maximum(np.exp(row_loglik - best), _TINY)
-    ratio = np.exp(log_weight)[:, None] / likelihood
-    np.minimum(ratio, ratio.sum(axis=0) / np.sqrt(len(ratio)), out=ratio)
-    return np.asarray(best + np.log((ratio * likelihood).sum(axis=0) / ratio.sum(axis=0)))
+    draws, rows = row_loglik.shape
+    weight, elpd = np.exp(log_weight)[:, None], np.empty(rows)
+    step = max(_NARROWEST, _BLOCK // max(draws, 1))
+    for start in range(0, rows, step):
+        part = slice(start, start + step)
+        best = row_loglik[:, part].max(axis=0)
+        likelihood = np.maximum(np.exp(row_loglik[:, part] - best), _TINY)
+        ratio = weight / likelihood
+        np.minimum(ratio, ratio.sum(axis=0) / np.sqrt(draws), out=ratio)
+        elpd[part] = best + np.log((ratio * likelihood).sum(axis=0) / ratio.sum(axis=0))
+    return elpd
 
 
 def elpd_difference(density: AreaDensity, better: Array, worse: Array) -> tuple[float, float]:

@@ -33,7 +33,7 @@ from .checks import Check, prior_checks, sampling_checks
 from .density import AreaDensity, at_face_value, row_log_likelihood
 from .finite_draws import filled, unknown_where
 from .identification import identification_checks
-from .memory import estimate_memory, require_memory
+from .memory import estimate_memory, release_memory, require_memory
 from .misfit import misfit_checks
 from .model import area_densities, resolve_priors
 from .nuts import Memory, SegmentStore
@@ -147,7 +147,11 @@ def fit(
             say=pulse,
             store=store,
         )
-        return seal(build_tree(parts))
+        release_memory()
+        tree = build_tree(parts)
+        del parts
+        release_memory()
+        return seal(tree)
 
 
 def _run_description(

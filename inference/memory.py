@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import os
 from collections.abc import Sequence
 
@@ -14,8 +16,12 @@ SHARE = 0.7
 
 _NUMBER = 8
 _STRUCTURE_DRAWS = 1_000
-_COPIES = 4  # of draws × rows: log likelihoods, likelihoods, ratios, their product
-_LIBRARIES = 120_000_000  # what is imported only while fitting
+_CELLS = 2_000_000  # agent × state × option of the simulated agents that identification is judged by
+_OF_CELLS, _OF_CHECKS = 3, 6_000_000  # arrays of cells at a time, and bytes of the other checks of an area
+_SAVING = 2.8  # of a result: itself, its bytes, and what is read back from them to verify it
+_LABELS = 60  # bytes of an agent that do not depend on the areas
+_LIBRARIES = 20_000_000  # what is imported only while fitting
+_LEFT_BEHIND = 55_000_000  # by the stages before, in what the C library does not give back
 
 
 def estimate_memory(
@@ -39,19 +45,33 @@ def estimate_memory(
     Notes
     -----
     The largest arrays hold a number for each draw and distinct row (log likelihoods of the structural alternatives, one
-    area per thread), and for each draw and agent (the stored log likelihood); saving holds the result three times. The
-    largest resident memory was 0.9 to 1.5 times what was estimated (200 to 10,000 agents): what two threads hold at
-    the same moment varies from run to run.
+    for each thread), and for each draw and agent (the stored log likelihood, once more while that of an area is
+    spread over its agents); checks take the same for any number of agents; saving holds the result nearly three times.
+    The largest of these stages decides. The estimate, with what the process held before, is within a quarter of the
+    largest resident memory (`benchmarks/memory.py`, 200 to 60,000 agents).
     """
-    threads = min(cores or os.cpu_count() or 1, max(len(densities), 1))
-    rows = sorted((density.rows.n_rows for density in densities), reverse=True)
-    comparing = sum(rows[:threads]) * _STRUCTURE_DRAWS * _NUMBER * _COPIES
-    per_agent = sum(len(area.goals) + 3 for area in choices.areas) * 4 + 60
-    result = choices.n_agents * per_agent
+    threads = cores or os.cpu_count() or 1
+    rows = max((density.rows.n_rows for density in densities), default=0)
+    comparing = threads * rows * _STRUCTURE_DRAWS * _NUMBER
+    checking = sum(sorted(map(_checking, densities), reverse=True)[:threads])
     likelihood = draws * choices.n_agents * 4 if draws * choices.n_agents <= stored else 0
-    building = 2 * likelihood + (draws * rows[0] * 12 if likelihood else 0) + result
-    saving = 3 * (likelihood + result)
-    return _LIBRARIES + max(comparing, building, saving)
+    result = likelihood + choices.n_agents * (4 * sum(len(area.goals) + 3 for area in choices.areas) + _LABELS)
+    result += sum(density.size for density in densities) * draws * _NUMBER * 3
+    spreading = max(draws * rows * 12, draws * rows * 4 + likelihood) if likelihood else 0
+    later = _LEFT_BEHIND + max(comparing, result + spreading, _SAVING * result)
+    return _LIBRARIES + int(max(checking, later))
+
+
+def _checking(density: AreaDensity) -> int:
+    simulated = min(max(2_000, 10 * density.size), 20_000)
+    cells = simulated * density.states.n_shares * max(len(density.states.node), 1) * density.n_options
+    return _OF_CHECKS + _OF_CELLS * _NUMBER * min(_CELLS, cells)
+
+
+def release_memory() -> None:
+    """Give what was freed back to the system, where the C library can: threads leave much of it behind."""
+    with contextlib.suppress(OSError, AttributeError, TypeError):  # TypeError: Windows has no library of this process
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def require_memory(needed: int, *, limit: float | None = None) -> None:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
+from pathlib import Path
+
 import pytest
-from dissensus.inference.memory import estimate_memory, free_memory, require_memory
+from dissensus.inference.memory import estimate_memory, free_memory, release_memory, require_memory
 
 from dissensus import datasets, inference
 from dissensus.errors import InputError
 
 from .builders import density_of, make_area, make_study
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 
 def _choices(n=50):
@@ -37,6 +43,28 @@ def test_the_limit_is_seventy_percent_of_what_is_free(monkeypatch):
     require_memory(700)
     with pytest.raises(InputError):
         require_memory(701)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the unit of ru_maxrss is that of Linux")
+@pytest.mark.parametrize(("agents", "areas", "items"), [(300, 1, 3), (6_000, 2, 4)])
+def test_the_estimate_is_within_a_quarter_of_the_peak(agents, areas, items, monkeypatch):
+    """Of a process of its own, which fits and saves; benchmarks/memory.py has more sizes."""
+    before = set(sys.modules)
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    try:
+        run = importlib.import_module("memory").measured(agents, areas, items=items)
+    finally:
+        for name in set(sys.modules) - before:
+            if (BENCHMARKS / f"{name}.py").exists():
+                del sys.modules[name]
+    assert run["estimate"] == pytest.approx(run["peak"], rel=0.25)
+    assert run["peak"] > run["held"] + 2e7
+
+
+def test_memory_is_given_back_where_the_library_can(monkeypatch):
+    release_memory()
+    monkeypatch.setattr("dissensus.inference.memory.ctypes.CDLL", lambda _: object())
+    release_memory()
 
 
 def test_free_memory_is_that_of_the_machine():
