@@ -28,7 +28,7 @@ from .what_if import SCENARIOS
 Array = NDArray[np.float64]
 type Row = dict[str, Any]
 
-_WIDE = 92
+_WIDE = 100
 _NOT_THERE = "Under the change this number does not exist: too few agents are left, or weights are not known."
 
 
@@ -115,7 +115,7 @@ def what_if_report(
     fit, changed
         As for :func:`what_if_rows`.
     width
-        Columns of the terminal; below 92 the scores of the population are left out, and that is said.
+        Columns of the terminal; below 100 the scores of the population are left out, and that is said.
     area
         With groups: the area whose groups are shown; None for the overall scores.
     small_groups
@@ -148,7 +148,7 @@ def what_if_report(
         parts += ["", Text(f"{named[0].upper()}{named[1:]}", "bold")]
         own = [row for row in everybody if row["estimand"] == estimand and row["area"] in areas]
         shown += own
-        parts.append(_table([("overall" if name is None else name, _of(own, area=name)) for name in areas]))
+        parts.append(_table(width, [("overall" if name is None else name, _of(own, area=name)) for name in areas]))
     left_out: list[str] = []
     if "group" in changed.dims:
         few = () if small_groups else small_groups_of(fit)
@@ -159,7 +159,7 @@ def what_if_report(
         pairs = dict.fromkeys((row["group"], row["group_other"]) for row in own)
         where = "Overall" if area is None else clean(area)
         parts += ["", Text(f"{where}, within and between groups (sample)", "bold")]
-        parts.append(_table([(_pair(*pair), _of(own, group=pair[0], group_other=pair[1])) for pair in pairs]))
+        parts.append(_table(width, [(_pair(*pair), _of(own, group=pair[0], group_other=pair[1])) for pair in pairs]))
     if left_out:
         text = f"Left out: {', '.join(left_out)}. Groups of fewer than {SMALL_GROUP} agents are shown with "
         parts.append(Text(f"{text}--small-groups; --json holds every group."))
@@ -187,22 +187,26 @@ def _pair(group: str, other: str | None) -> str:
     return group if other is None else f"{group} – {other}"
 
 
-def _table(blocks: list[tuple[str, list[Row]]]) -> Table:
-    table = Table("", *SCENARIOS, "state", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+def _table(width: int, blocks: list[tuple[str, list[Row]]]) -> Table:
+    """Return a line for each score; in a narrow terminal intervals stand below their means."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for name in ("", *SCENARIOS, "state"):
+        table.add_column(name, no_wrap=True)
+    between = " " if width >= _WIDE else "\n"
     for name, rows in blocks:
         table.add_row(Text(clean(name), "bold"))
         for score in SCORES:
             of_score = {row["scenario"]: row for row in rows if row["score"] == score}
-            cells = [_cell(of_score[scenario]) for scenario in SCENARIOS]
+            cells = [_cell(of_score[scenario], between) for scenario in SCENARIOS]
             state = of_score[SCENARIOS[0]]["state"]
             label = Text("  " + score.replace("_", " "))
             table.add_row(label, *map(Text, cells), Text(state, STYLES.get(state, "")))
     return table
 
 
-def _cell(row: Mapping[str, Any]) -> str:
+def _cell(row: Mapping[str, Any], between: str) -> str:
     if row["mean"] is None:
         return "not reported"
     mean, interval = number({**row, "mcse": np.nan if row["mcse"] is None else row["mcse"]})
     sign = "+" if row["scenario"] == "difference" and mean[:1].isdigit() else ""
-    return f"{sign}{mean} {interval}"
+    return f"{sign}{mean}{between}{interval}"
