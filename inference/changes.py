@@ -90,7 +90,8 @@ class _Reader:
             return found[0]
         if found:
             message = f'"{option}" names {shown(label)}, both a group and an agent.'
-            self.fault("ambiguous-name", message, f'Write ("group", "{label}") or ("agent", "{label}").', label)
+            remedy = f'Write ("group", "{label}") or ("agent", "{label}"), or group:{label} as an option.'
+            self.fault("ambiguous-name", message, remedy, label)
             return None
         otherwise = f"The groups are {listed(groups)}." if groups else "Name an agent of the table."
         remedy = hint(label, [*groups, *self.agents], otherwise)
