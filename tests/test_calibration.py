@@ -41,7 +41,7 @@ def scripts():
     before = set(sys.modules)
     sys.path.insert(0, str(FOLDER))
     try:
-        yield {name: importlib.import_module(name) for name in ("families", "page", "run", "planted")}
+        yield {name: importlib.import_module(name) for name in ("families", "page", "run", "planted", "refusals")}
     finally:
         while str(FOLDER) in sys.path:
             sys.path.remove(str(FOLDER))
@@ -155,3 +155,26 @@ def test_without_a_fault_a_data_set_is_what_it_should_be(scripts):
     assert not result["lost"]
     assert result["error"] < 1e-12
     assert all(0 <= r < RANKS for r in result["ranks"])
+
+
+@pytest.fixture(scope="module")
+def refusals(scripts):
+    import json
+
+    return json.loads(scripts["refusals"].RESULTS.read_text(encoding="utf-8"))
+
+
+def test_whole_fits_of_every_family_are_hardly_ever_refused(refusals):
+    """At most one in a hundred, of this source; every refusal is a wrong one."""
+    assert refusals["source"] == source_hash()
+    fits = refusals["fits"]
+    assert len(fits) >= 60
+    assert {one["family"] for one in fits} == set(FAMILIES)
+    assert sum(one["state"] == "refused" for one in fits) <= 0.01 * len(fits)
+
+
+def test_a_whole_fit_made_again_has_the_same_state(scripts, refusals):
+    module = scripts["refusals"]
+    stored = next(one for one in refusals["fits"] if one["family"] == "follow")
+    again = module.one_fit(module.FAMILIES["follow"], stored["number"])
+    assert (again["state"], again["methods"]) == (stored["state"], stored["methods"])

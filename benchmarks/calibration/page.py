@@ -9,13 +9,14 @@ from typing import Any
 from dissensus.inference.calibration_gate import LEVEL, MOST_LOST, band
 from dissensus.inference.calibration_power import power_table, sets_needed
 from families import AGENTS, FAMILIES
+from scipy import stats
 
 HERE = Path(__file__).parent
 
 INTRODUCTION = f"""\
 # Calibration of the scores
 
-<!-- written by run.py and planted.py: change page.py, not this file -->
+<!-- written by run.py, planted.py and refusals.py: change page.py, not this file -->
 
 Are the intervals of the scores honest? For each model family, data sets of {AGENTS} agents are simulated from the
 default priors, each goes through the whole automatic path (modes, importance draws, NUTS where those are not accepted,
@@ -26,6 +27,7 @@ each truth. It is what `dissensus calibrate STUDY` does for a design of your own
 ```
 uv run python -P benchmarks/calibration/run.py            # every family; a run that was cut short goes on
 uv run python -P benchmarks/calibration/planted.py        # planted faults, which must all be found
+uv run python -P benchmarks/calibration/refusals.py       # whole fits with all their checks: how many are refused?
 uv run python -P benchmarks/calibration/run.py --check    # are the results those of this source? a slice is run again
 ```
 
@@ -64,7 +66,7 @@ def page() -> str:
     if there:
         sets, quantities = there[0]["sets"], len(there[0]["quantities"])
         parts += [_power(sets, quantities), "## Every family\n", *(_family(result) for result in there)]
-    parts.append(_planted())
+    parts += [_planted(), _refusals()]
     if there:
         versions = ", ".join(f"{name} {number}" for name, number in there[0]["versions"].items())
         parts.append(f"## Origin\n\nSource {there[0]['source'][:12]}; {versions}; seed {there[0]['seed']}.\n")
@@ -172,3 +174,27 @@ def _planted() -> str:
     ]
     columns = ["fault", ">agents", ">data sets", ">p of all ranks", "log likelihood, two routes", "found by"]
     return text + _table(columns, rows)
+
+
+def _refusals() -> str:
+    path = HERE / "refusals.json"
+    text = (
+        "## Whole fits that are refused\n\n`inference.fit` with every check and the audit, on data sets of these "
+        "families that the calibration does not use. A fit is refused for its draws or its form, never for what the "
+        "data say: every refusal here would be a wrong one.\n\n"
+    )
+    if not path.exists():
+        return text + "Not run yet.\n"
+    fits = json.loads(path.read_text(encoding="utf-8"))["fits"]
+    refused = [fit for fit in fits if fit["state"] == "refused"]
+    most = stats.beta.ppf(0.95, len(refused) + 1, len(fits) - len(refused))
+    areas, held = (sum(fit[key] for fit in fits) for key in ("areas", "held_back"))
+    caution = sum(fit["state"] == "caution" for fit in fits)
+    text += (
+        f"Refused: {len(refused)} of {len(fits)}, with 95 % certainty at most {most:.1%}. By NUTS in some area: "
+        f"{sum('nuts' in fit['methods'] for fit in fits)}. With a caution: {caution}. Contention without a headline "
+        f"number, mostly for want of any sign of goals: {held} of {areas} areas.\n"
+    )
+    for fit in refused:
+        text += f"\n- {fit['family']}, data set {fit['number']}: {', '.join(c['check'] for c in fit['refused'])}\n"
+    return text
