@@ -8,8 +8,10 @@ from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from .log_study import Log
+from .study_part import Part, Text, Texts
 from .uncertain_conflict import BEHAVIOURAL, mean_conflict
 
 MAX_LABEL = 1_000
@@ -33,8 +35,6 @@ MAX_STUDY_BYTES = 1_000_000
 MAX_DEPTH = 32
 """Tables within tables of a study; none of its keys stands deeper than 6."""
 
-Text = Annotated[str, Field(min_length=1)]
-Texts = Annotated[tuple[str, ...], Field(strict=False)]
 Size = Annotated[int, Field(gt=0)]
 Positive = Annotated[float, Field(gt=0)]
 Pair = Annotated[tuple[Positive, Positive], Field(strict=False)]
@@ -46,11 +46,7 @@ View = Entry | dict[str, Entry] | tuple[tuple[Entry, ...], ...]
 Conflict = View | dict[str, tuple[View, ...]]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-
-
-class Limits(_Part):
+class Limits(Part):
     """Sizes above which a table is refused: ``[table.limits]``.
 
     Parameters
@@ -73,7 +69,7 @@ class Limits(_Part):
     ratio: Size = MAX_RATIO
 
 
-class Table(_Part):
+class Table(Part):
     """How the table of answers is laid out: ``[table]``.
 
     Parameters
@@ -125,7 +121,7 @@ class Table(_Part):
     limits: Limits = Limits()
 
 
-class Item(_Part):
+class Item(Part):
     """One question, statement or choice situation: ``[areas.X.items.Y]``.
 
     Parameters
@@ -165,7 +161,7 @@ class Item(_Part):
         return () if self.kind != "pairwise" else self.objects or self.options[:2]
 
 
-class Area(_Part):
+class Area(Part):
     """One problem area: ``[areas.X]``.
 
     Parameters
@@ -250,7 +246,7 @@ class Area(_Part):
         return np.array([[goal in goals for goals in served] for goal in self.goals], dtype=bool)
 
 
-class Priors(_Part):
+class Priors(Part):
     """Default priors of the generative model: ``[priors]``, and ``build_model(priors=...)``.
 
     Parameters
@@ -280,7 +276,7 @@ class Priors(_Part):
     affinity_sd: Positive = 1.5
 
 
-class Study(_Part):
+class Study(Part):
     """What a table of answers means; read from a file, never built by hand.
 
     Parameters
@@ -293,12 +289,15 @@ class Study(_Part):
         The problem areas.
     priors
         Priors of the generative model.
+    log
+        How a log of events is laid out and read; None where the study is about a table.
     """
 
     title: str = ""
     table: Table = Table()
     areas: tuple[Area, ...]
     priors: Priors = Priors()
+    log: Log | None = None
 
     @classmethod
     def from_toml(cls, path: str | Path) -> Self:
@@ -353,6 +352,9 @@ class Study(_Part):
         for area in plain["areas"].values():
             area["items"] = {item.pop("name"): item for item in area["items"]}
         plain["table"] = {key: value for key, value in plain["table"].items() if value is not None}
+        log = plain.pop("log")
+        if log is not None:
+            plain["log"] = _without_none(log)
         return plain
 
     def area(self, name: str) -> Area:
@@ -372,3 +374,10 @@ class Study(_Part):
     def items(self) -> tuple[Item, ...]:
         """All items, area after area."""
         return tuple(item for area in self.areas for item in area.items)
+
+
+def _without_none(value: Any) -> Any:
+    """Return a dictionary without the keys that hold nothing, which a study file could not hold."""
+    if not isinstance(value, dict):
+        return value
+    return {key: _without_none(entry) for key, entry in value.items() if entry is not None}

@@ -13,6 +13,7 @@ from ..errors import LISTED, InputError, brief, shown
 from ..forward_model.problem_area import conflict_matrix
 from .item_check import check_kind, check_objects, importance_item
 from .learned_goals import check_learned, check_options, listed_options, with_learned_goals
+from .log_check import check_alone, check_questions, checked_log, log_table
 from .study import Area, Conflict, Entry, Item, Priors, Study, Table, View
 from .study_size import refuse_large
 from .uncertain_conflict import (
@@ -57,17 +58,23 @@ def checked_study(raw: Mapping[str, Any], *, file: str | None = None, text: str 
     areas_raw = top.pop("areas", {})
     table_raw = top.pop("table", {})
     priors_raw = top.pop("priors", {})
-    head = parse_part(Study, {**top, "areas": ()}, "", faults, known=("title", "table", "areas", "priors"))
+    log = checked_log(top.pop("log"), faults) if "log" in top else None
+    head = parse_part(Study, {**top, "areas": ()}, "", faults, known=("title", "table", "log", "areas", "priors"))
     table = _table(table_raw, faults)
     priors = parse_part(Priors, priors_raw, "priors", faults)
     areas = _areas(areas_raw, faults)
-    if table is not None:
+    if table is not None and log is not None:
+        check_alone(log, table, faults)
+        check_questions(log, areas, faults)
+        table = log_table(log, table)
+    elif table is not None and "log" not in raw:
         _check_layout(table, areas, faults)
     _check_items(areas, table, faults)
     if faults.found:
         raise InputError(faults.found)
     assert head is not None
-    return {"title": head.title, "table": table, "areas": tuple(areas), "priors": priors}
+    checked = {"title": head.title, "table": table, "areas": tuple(areas), "priors": priors}
+    return checked | ({} if log is None else {"log": log})
 
 
 def _plain(value: Any) -> Any:

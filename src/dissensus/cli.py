@@ -30,7 +30,7 @@ from .terminal import (
 
 # numpy, pandas and all that stands on them take seconds: imported by the commands that compute
 if TYPE_CHECKING:
-    from .datasets import Choices
+    from .datasets import Choices, Study
 
 _CHECKPOINT = ".checkpoint"
 
@@ -143,13 +143,20 @@ def demo() -> int:
     return exit_code(result, allow_unreliable=False)
 
 
-@app.command(help="Fit a table of answers, write the result, and print its scores.")
+@app.command(help="Fit a table of answers or a log of events, write the result, and print its scores.")
 def fit(
-    study: Annotated[str, Parameter(name="STUDY", help="Study file (TOML): what the table means.")],
-    table: Annotated[str, Parameter(name="TABLE", help="Table of answers: CSV, TSV or Parquet.")],
+    study: Annotated[str, Parameter(name="STUDY", help="Study file (TOML): what the table or the log means.")],
+    table: Annotated[
+        list[str],
+        Parameter(
+            name="TABLE",
+            help="Table of answers: CSV, TSV or Parquet. If the study has a [log]: its files, folders or patterns.",
+        ),
+    ],
     /,
     *,
     output: Annotated[str, Parameter(name=["--output", "-o"], help="Result file to write (netCDF).")],
+    items: Annotated[str | None, Parameter(help="Item table of a log; default the one the study names.")] = None,
     seed: Annotated[int | None, Parameter(help="Seed of everything random; if none is given, one is drawn.")] = None,
     method: Annotated[
         Literal["auto", "laplace", "nuts"],
@@ -182,13 +189,13 @@ def fit(
 
         target = check_target(output, force=force or resume)
         kept = f"{target}{_CHECKPOINT}"
-        for given in (study, table):
+        for given in (study, *table, *([] if items is None else [items])):
             if os.path.exists(given) and os.path.exists(target) and os.path.samefile(given, target):
                 message = "The result would replace a file it is made from."
                 raise InputError(Fault(code="same-file", message=message, remedy="Give another --output.", file=output))
         parsed = datasets.Study.from_toml(study)
-        say("reading the table")
-        choices = datasets.read_table(table, parsed)
+        say("reading the table" if parsed.log is None else "reading the log")
+        choices = _read(parsed, study, table, items, max_memory)
         say(repr(choices))
         if resume and not force and os.path.exists(target):
             return _already_there(str(target), choices, seed=seed, as_json=as_json, allow_unreliable=allow_unreliable)
@@ -225,6 +232,21 @@ def fit(
         raise written
     complain(f"Written to {output}")
     return exit_code(result, allow_unreliable=allow_unreliable)
+
+
+def _read(study: Study, study_file: str, tables: Sequence[str], items: str | None, max_memory: float | None) -> Choices:
+    """Read the one table, or the log, that a study is about."""
+    from . import datasets  # noqa: PLC0415
+
+    if study.log is not None:
+        memory = None if max_memory is None else 1e9 * max_memory
+        return datasets.read_log(tables, study, items=items, study_file=study_file, max_memory=memory)
+    if len(tables) > 1 or items is not None:
+        what = "an item table is" if items is not None else f"{len(tables)} tables are"
+        message = f"The study is about one table, and {what} given."
+        remedy = "Give one table; a log of events in several files needs a [log] in the study."
+        raise InputError(Fault(code="tables", message=message, remedy=remedy, file=study_file))
+    return datasets.read_table(tables[0], study)
 
 
 @app.command(help="Simulate data like those of a study, and check that intervals of the scores hold the truth.")

@@ -1,0 +1,338 @@
+"""From the counts of a log to :class:`Choices`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ..errors import LISTED, Fault, InputError, brief, shown
+from .agent_columns import _natural
+from .choices import Choices, Finding
+from .column_text import encoded, rounded
+from .log_source import Events
+from .log_study import ITEM, OUTCOME, LogReading
+from .patterns import build_choices
+from .study import Study
+from .validation import hint, listed
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_BOT = 0.3
+"""Share of all answers from which one agent is pointed out."""
+_JOINT = " · "
+_NUMBER = re.compile(r"[+-]?0*(\d+)(\.0*)?", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Counts:
+    """The counts of one reading of a log.
+
+    Parameters
+    ----------
+    name
+        Name of the reading; empty for the only one.
+    reading
+        What it says.
+    table
+        The result of :func:`~dissensus.datasets.log_reduce.reduce_events`.
+    question
+        The study's item that every event answers; None where the table says it.
+    labels
+        The answers that the codes stand for.
+    """
+
+    name: str
+    reading: LogReading
+    table: pa.Table
+    question: int | None
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Counts with agents as text: label of the agent and of its group, item, option and number, each (row,)."""
+
+    agent: NDArray[np.object_]
+    agent_of_row: NDArray[np.int64]
+    group: NDArray[np.object_]
+    item: NDArray[np.int64]
+    option: NDArray[np.int64]
+    n: NDArray[np.int64]
+
+
+def choices_of_counts(
+    study: Study, parts: Sequence[Counts], findings: Iterable[Finding], source: str, events: Events
+) -> Choices:
+    """Reduce the counts of a log to patterns.
+
+    Parameters
+    ----------
+    study
+        What the events mean.
+    parts
+        The counts of every reading.
+    findings
+        What was noticed already.
+    source
+        Name of the log.
+    events
+        The log, where faults are looked for.
+
+    Raises
+    ------
+    InputError
+        If answers are no options, an item that is answered once is answered again, or an agent is in two groups.
+    """
+    noticed = list(findings)
+    faults: list[Fault] = []
+    rows = [_rows(study, part, events, faults) for part in parts]
+    if faults:
+        raise InputError(faults)
+    agent, labels = _agents(rows)
+    n_agents = len(labels)
+    item, option, n = (np.concatenate([getattr(one, key) for one in rows]) for key in ("item", "option", "n"))
+    size = 4 * n_agents * sum(len(item.serves) if item.repeated else 1 for item in study.items)
+    if size > study.table.limits.bytes:
+        message = f"{n_agents:,} agents and {len(study.items):,} items take {size:,} bytes, more than the limit."
+        remedy = "Raise 'bytes' below [table.limits] if that is meant."
+        raise InputError(Fault(code="too-large", message=message, remedy=remedy, file=source))
+    answers: dict[str, NDArray[np.integer]] = {}
+    for place, asked in enumerate(study.items):
+        own = np.flatnonzero(item == place)
+        cells = agent[own] * len(asked.serves) + option[own]
+        counts = np.bincount(cells, n[own], minlength=n_agents * len(asked.serves))
+        table = counts.reshape(n_agents, len(asked.serves)).astype(np.int64)
+        if asked.repeated:
+            answers[asked.name] = table.astype(np.int32)
+            continue
+        several = np.flatnonzero(table.sum(axis=1) > 1)
+        if len(several):
+            message = (
+                f"Agent {shown(labels[several[0]])} answers item {shown(asked.name)} {table[several[0]].sum()} times."
+            )
+            remedy = 'Write repeated = true below the item, or keep = "last" below [log].'
+            fault = Fault(code="answer-twice", message=message, remedy=remedy, file=source, count=len(several))
+            faults.append(fault)
+        answers[asked.name] = np.where(table.any(axis=1), table.argmax(axis=1), -1)
+    groups, group = _groups(study, rows, agent, labels, source, faults, noticed)
+    if faults:
+        raise InputError(faults)
+    noticed += _bots(study, agent, n, labels, groups, group)
+    noticed += _alike_numbers(labels)
+    return build_choices(study, labels, answers, groups=groups, group_of_agent=group, findings=noticed, source=source)
+
+
+def _rows(study: Study, part: Counts, events: Events, faults: list[Fault]) -> _Rows:
+    """Return one reading's counts with positions in the study; answers that are no options are faults."""
+    table = part.table
+    agent_of_row, agents = _text_of_agents(part, events)
+    n = table.column("n").to_numpy().astype(np.int64)
+    label = table.column("answer").to_numpy().astype(np.int64)
+    item = (
+        np.full(len(n), part.question, dtype=np.int64)
+        if part.question is not None
+        else table.column("question").to_numpy().astype(np.int64)
+    )
+    option_of = np.full((len(study.items), max(1, len(part.labels))), -1, dtype=np.int64)
+    known = {text: place for place, text in enumerate(part.labels)}
+    for place, asked in enumerate(study.items):
+        for position, option in enumerate(asked.serves):
+            if option in known:
+                option_of[place, known[option]] = position
+    option = option_of[item, label]
+    _refuse_unknown(study, part, item, label, option, n, events, faults)
+    group = np.full(len(n), None, dtype=object)
+    if part.reading.as_group is not None:
+        group[:] = part.reading.as_group
+    elif part.reading.group is not None:
+        codes, texts = encoded(table.column("group"), part.reading.group, events.source)
+        group = np.array([*(text or None for text in texts), None], dtype=object)[codes]
+    return _Rows(agents, agent_of_row, group, item, option, n)
+
+
+def _text_of_agents(part: Counts, events: Events) -> tuple[NDArray[np.int64], NDArray[np.object_]]:
+    """Return the agent of each row, and the labels of the agents."""
+    codes, texts = [], []
+    for place, name in enumerate(part.reading.agent or ()):
+        column = part.table.column(f"agent{place}")
+        if rounded(column):
+            message = "The agents are numbers above 2⁵³ held as floats: different ones may have become the same."
+            fault = Fault(
+                code="rounded", message=message, remedy="Read the column as text.", file=events.source, column=name
+            )
+            raise InputError(fault)
+        code, text = encoded(column, name, events.source)
+        codes.append(np.asarray(code, dtype=np.int64))
+        texts.append(text)
+    if len(codes) == 1:
+        return codes[0], texts[0]
+    key = np.zeros(len(codes[0]), dtype=np.int64)
+    for code, text in zip(codes, texts, strict=True):
+        key = pd.factorize(key * len(text) + code)[0].astype(np.int64)
+    first = np.unique(key, return_index=True)[1]
+    joined = np.array(
+        [_JOINT.join(parts) for parts in zip(*(t[c[first]] for c, t in zip(codes, texts, strict=True)), strict=True)],
+        dtype=object,
+    )
+    if len(set(joined)) < len(joined):
+        message = f"Two agents have the same label once their columns are joined by {shown(_JOINT)}."
+        fault = Fault(code="agent-labels", message=message, remedy="Rename values.", file=events.source)
+        raise InputError(fault)
+    return key, joined
+
+
+def _refuse_unknown(
+    study: Study,
+    part: Counts,
+    item: NDArray[np.int64],
+    label: NDArray[np.int64],
+    option: NDArray[np.int64],
+    n: NDArray[np.int64],
+    events: Events,
+    faults: list[Fault],
+) -> None:
+    """Add a fault for each answer that is no option of its item."""
+    wrong = np.flatnonzero(option < 0)
+    if not len(wrong):
+        return
+    log = study.log
+    assert log is not None
+    column = log.outcome if part.reading.answer == OUTCOME else log.item
+    pairs = pd.DataFrame({"item": item[wrong], "label": label[wrong], "n": n[wrong]})
+    total = pairs.groupby(["item", "label"], sort=True, as_index=False)["n"].sum()
+    for place, code, count in total.head(LISTED).to_numpy().tolist():
+        asked, text = study.items[place], part.labels[code]
+        message = f"{shown(text)} is not a declared option of item {shown(asked.name)}."
+        remedy = " ".join(filter(None, (f"The options are {listed(asked.serves)}.", hint(text, asked.serves, ""))))
+        if part.reading.answer == OUTCOME:
+            remedy += " If it means no answer, list it in 'missing'; which events count is said by 'where'."
+        where = (
+            events.place(str(column), text)
+            if part.reading.answer in {OUTCOME, ITEM} and not part.reading.answers
+            else {"file": events.source, "column": column}
+        )
+        fault = Fault(code="unknown-option", message=message, remedy=remedy, value=brief(text), count=count, **where)
+        faults.append(fault)
+    if len(total) > LISTED:
+        message = f"{len(total) - LISTED:,} more answers are no options."
+        rest = int(total["n"].iloc[LISTED:].sum())
+        remedy = "Check that this is the right column."
+        faults.append(
+            Fault(code="unknown-option", message=message, remedy=remedy, file=events.source, column=column, count=rest)
+        )
+
+
+def _agents(rows: Sequence[_Rows]) -> tuple[NDArray[np.int64], NDArray[np.object_]]:
+    """Return the agent of each row of all parts, and the labels in an order that no engine decides."""
+    every = np.concatenate([one.agent for one in rows])
+    found, names = pd.factorize(every)
+    order = _ordered(np.asarray(names, dtype=object))
+    rank = np.empty(len(order), dtype=np.int64)
+    rank[order] = np.arange(len(order))
+    starts = np.cumsum([0, *(len(one.agent) for one in rows)])
+    agent = np.concatenate([rank[found[start + one.agent_of_row]] for start, one in zip(starts, rows, strict=False)])
+    return agent, np.asarray(names, dtype=object)[order]
+
+
+def _ordered(labels: NDArray[np.object_]) -> NDArray[np.int64]:
+    """Return the order of labels: by value where all are plain whole numbers, else by text."""
+    texts = labels.astype(np.dtypes.StringDType())
+    if len(labels) and bool(np.strings.isdigit(texts).all()) and int(np.strings.str_len(texts).max()) <= 18:
+        try:
+            return np.lexsort((texts, texts.astype(np.int64)))
+        except ValueError:  # digits of other scripts
+            pass
+    return np.argsort(texts, kind="stable")
+
+
+def _groups(
+    study: Study,
+    rows: Sequence[_Rows],
+    agent: NDArray[np.int64],
+    labels: NDArray[np.object_],
+    source: str,
+    faults: list[Fault],
+    findings: list[Finding],
+) -> tuple[tuple[str, ...], NDArray[np.int64] | None]:
+    """Return the names of the groups and the group of each agent, −1 for none; an agent in two is a fault."""
+    if study.table.group is None:
+        return (), None
+    codes, found = pd.factorize(np.concatenate([one.group for one in rows]))
+    names = sorted((str(name) for name in found), key=_natural)
+    place = np.array([*(names.index(str(name)) for name in found), -1], dtype=np.int64)
+    pairs = pd.DataFrame({"agent": agent, "group": place[codes]}).drop_duplicates()
+    twice = pairs["agent"][pairs["agent"].duplicated()].unique()
+    for one in twice[:LISTED]:
+        of = sorted(pairs["group"][pairs["agent"] == one])
+        message = f"Agent {shown(labels[one])} is in {listed(names[g] if g >= 0 else 'no group' for g in of)}."
+        faults.append(Fault(code="two-groups", message=message, remedy="Give every agent one group.", file=source))
+    if len(twice) > LISTED:
+        message = "More agents are in several groups."
+        remedy, count = "Give every agent one group.", len(twice) - LISTED
+        faults.append(Fault(code="two-groups", message=message, remedy=remedy, file=source, count=count))
+    group = np.full(len(labels), -1, dtype=np.int64)
+    group[pairs["agent"].to_numpy()] = pairs["group"].to_numpy()
+    for name in study.table.systems:
+        if name not in names:
+            message, remedy = f"No agent is of group {shown(name)} of 'systems'.", f"The groups are {listed(names)}."
+            fault = Fault(
+                code="unknown-group", message=message, remedy=hint(name, names, remedy), file=source, value=name
+            )
+            faults.append(fault)
+    outside = int((group < 0).sum())
+    if outside:
+        message = f"{outside:,} of {len(labels):,} agents belong to no group and count overall only."
+        findings.append(Finding("no-group", message, "note"))
+    return tuple(names), group
+
+
+def _bots(
+    study: Study,
+    agent: NDArray[np.int64],
+    n: NDArray[np.int64],
+    labels: NDArray[np.object_],
+    groups: Sequence[str],
+    group: NDArray[np.int64] | None,
+) -> list[Finding]:
+    """Point out an agent, not one of a system, who gives a large part of all answers of people."""
+    total = np.bincount(agent, n, minlength=len(labels))
+    if group is not None and study.table.systems:
+        systems = [place for place, name in enumerate(groups) if name in study.table.systems]
+        total = np.where(np.isin(group, systems), 0, total)
+    share = total / max(1.0, total.sum())
+    heavy = np.flatnonzero(share >= _BOT)
+    if not len(heavy) or np.count_nonzero(total) < 3:
+        return []
+    who = listed(str(labels[one]) for one in heavy)
+    message = f"Agent {who} gives {share[heavy].max():.0%} of all answers: perhaps a bot, or several under one name."
+    return [Finding("heavy-agent", message)]
+
+
+def _alike_numbers(labels: NDArray[np.object_]) -> list[Finding]:
+    """Point out agents whose labels are the same number written differently: 7, 007 and 7.0."""
+    texts = labels.astype(np.dtypes.StringDType())
+    plain = np.strings.isdigit(texts) & (~np.strings.startswith(texts, "0") | (np.strings.str_len(texts) == 1))
+    odd = [(label, match[1]) for label in labels[~plain] if (match := _NUMBER.fullmatch(label)) is not None]
+    if not odd:
+        return []
+    by_value: dict[str, list[str]] = {}
+    for label, value in odd:
+        by_value.setdefault(value, []).append(label)
+    for label in labels[plain]:
+        if label in by_value:
+            by_value[label].insert(0, label)
+    several = [same for same in by_value.values() if len(same) > 1]
+    if not several:
+        return []
+    n = sum(map(len, several))
+    message = (
+        f"{n:,} agents have labels that are one number written in several ways ({listed(several[0])}), kept apart."
+    )
+    return [Finding("alike-numbers", message)]

@@ -1,0 +1,368 @@
+"""From a log of events to :class:`Choices`: checked, reduced to counts by the engine, and to patterns."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ..errors import LISTED, Fault, InputError, brief, shown
+from .choices import Choices, Finding
+from .log_counts import Counts, choices_of_counts
+from .log_events import check_events
+from .log_files import check_schema, log_files
+from .log_items import Categories, read_items
+from .log_reduce import Codes, Plan, counted_events, last_twice, reduce_events
+from .log_source import Events, events_of_files, events_of_frame
+from .log_study import CATEGORY, ITEM, OUTCOME, POSITION, Log, LogReading
+from .log_values import MAX_VALUES, Values, distinct_values, meets
+from .study import Study
+from .validation import hint, listed
+
+_MAX_ITEMS = 20_000_000
+"""Different items of a log."""
+
+
+def read_log(
+    events: Any,
+    study: Study,
+    *,
+    items: str | Path | None = None,
+    study_file: str | Path | None = None,
+    source: str | None = None,
+    max_memory: float | None = None,
+    threads: int | None = None,
+) -> Choices:
+    """Read a log of events, check it, and reduce it to the answers that a study makes of it.
+
+    Values are compared exactly and as text: numbers of Parquet files and frames as they are written, without a
+    trailing ``.0``. The order of events does not matter.
+
+    Parameters
+    ----------
+    events
+        A path, or several: CSV and TSV files (also ``.gz``), Parquet files, folders of them, patterns such as
+        ``log/*.parquet``; all together are one log. Or a frame: pandas, Arrow, Polars, DuckDB, Dask or Spark; a lazy
+        one is reduced by its own engine.
+    study
+        What the events mean; it has a ``[log]``.
+    items
+        Path of the item table; None for the one that the study names.
+    study_file
+        Path of the study file, to which the path of the item table is relative.
+    source
+        Name of the log in messages and in the result.
+    max_memory
+        Most bytes the embedded engine may take before it goes on on disk; None for half of what is free.
+    threads
+        Threads of the embedded engine; None for one per core.
+
+    Returns
+    -------
+    Choices
+        The counts of the answers, with ``findings`` on what weakens them.
+
+    Raises
+    ------
+    InputError
+        With the faults of the log: of its files first, then of its events, then of the answers.
+    TypeError
+        If the study has no ``[log]``, or ``events`` is neither paths nor a frame.
+    """
+    if not isinstance(study, Study) or study.log is None:
+        raise TypeError("'study' has no [log]: read tables with read_table.")
+    log, limits = study.log, study.table.limits
+    categories: Categories | None = None
+    if log.items is not None:
+        categories, _ = read_items(log, items, None if study_file is None else str(study_file), limits)
+    elif items is not None:
+        message = "An item table is given, and the study names none."
+        remedy = "Add [log.items] with id and category, or leave out --items."
+        raise InputError(Fault(code="no-items", message=message, remedy=remedy, file=str(items)))
+    roles = log_columns(log)
+    if not isinstance(events, str | os.PathLike | list | tuple | set):
+        return _read(events_of_frame(events, roles, limits, source), study, categories, source)
+    files = log_files(events, limits, delimiter=log.delimiter, columns=log.columns, template=log.path)
+    check_schema(files, roles, lists=() if log.shown is None else (log.shown,))
+    with events_of_files(files, list(roles), max_memory=max_memory, threads=threads) as opened:
+        return _read(opened, study, categories, source)
+
+
+def log_columns(log: Log) -> dict[str, str]:
+    """Return the columns that a log is read for, each with the key of the study that names it."""
+    roles: dict[str, str] = {}
+    for name, reading in log.ways:
+        prefix = f"log.readings.{name}" if name else "log"
+        for column in reading.agent or ():
+            roles.setdefault(column, f"{prefix}.agent")
+        if reading.group is not None:
+            roles.setdefault(reading.group, f"{prefix}.group")
+        for column in reading.where:
+            roles.setdefault(column, f"{prefix}.where")
+    for key in ("item", "outcome", "time", "position", "slate", "propensity", "shown"):
+        column = getattr(log, key)
+        if column is not None:
+            roles.setdefault(column, f"log.{key}")
+    return roles
+
+
+def _read(events: Events, study: Study, categories: Categories | None, source: str | None) -> Choices:
+    log = study.log
+    assert log is not None
+    findings = check_events(events, log)
+    parts: list[Counts] = []
+    faults: list[Fault] = []
+    for name, reading in log.ways:
+        try:
+            parts.append(_counts(events, study, name, reading, categories, findings))
+        except InputError as error:
+            faults += error.faults
+    if faults:
+        raise InputError(faults)
+    return choices_of_counts(study, parts, findings, source or events.source, events)
+
+
+def _counts(
+    events: Events,
+    study: Study,
+    name: str,
+    reading: LogReading,
+    categories: Categories | None,
+    findings: list[Finding],
+) -> Counts:
+    """Return the counts of one reading."""
+    log = study.log
+    assert log is not None and reading.agent is not None
+    limits = study.table.limits
+    where: dict[str, list[Any]] = {}
+    for column, condition in reading.where.items():
+        values = distinct_values(events, events.frame, column, limits, most=MAX_VALUES)
+        kept = meets(values, condition)
+        if not kept.any():
+            which = f"[log.readings.{name}]" if name else "[log]"
+            message = f"No event meets 'where' of {which} in column {shown(column)}."
+            remedy = f"Its values are {listed(values.texts)}."
+            raise InputError(Fault(code="no-events", message=message, remedy=remedy, file=events.source, column=column))
+        where[events.short[column]] = values.where(kept)
+    start = Plan(tuple(events.short[column] for column in reading.agent), 0, 0, where=where)
+    frame = counted_events(events.frame, start)
+    latest = None
+    if log.keep == "last":
+        assert log.item is not None and log.time is not None
+        latest = (events.short[log.item], events.short[log.time])
+    known: dict[str, Values] = {}
+
+    def values_of(column: str) -> Values:
+        if column not in known:
+            most = _MAX_ITEMS if column == log.item else MAX_VALUES
+            known[column] = distinct_values(events, frame, column, limits, most=most)
+        return known[column]
+
+    question = _question(events, study, reading, categories, values_of, findings)
+    answer, labels = _answer(events, study, reading, categories, values_of, findings)
+    plan = Plan(
+        start.agent,
+        question,
+        answer,
+        group=None if reading.group is None else events.short[reading.group],
+        where=where,
+        once=log.on_duplicate == "keep_one",
+        latest=latest,
+    )
+    if latest is not None and reading.answer == OUTCOME:
+        _refuse_last_twice(events, plan, str(log.outcome), str(log.item))
+    table = events.collected(reduce_events(events.frame, plan))
+    return Counts(name, reading, table, question if isinstance(question, int) else None, labels)
+
+
+def _refuse_last_twice(events: Events, plan: Plan, outcome: str, item: str) -> None:
+    """Refuse last events of one time whose outcomes differ: nothing says which is the last."""
+    twice = events.collected(last_twice(events.frame, plan, events.short[outcome]))
+    if not twice.num_rows:
+        return
+    row = twice.slice(0, 1).to_pylist()[0]
+    agent, about = row[plan.agent[0]], row[events.short[item]]
+    message = f"Agent {shown(agent)} has two last events of the same time on {shown(about)}, with different outcomes."
+    place = events.place(next(name for name, short in events.short.items() if short == plan.agent[0]), agent)
+    remedy = "Remove one, or give a finer time."
+    raise InputError(Fault(code="last-twice", message=message, remedy=remedy, count=twice.num_rows, **place))
+
+
+def _question(
+    events: Events,
+    study: Study,
+    reading: LogReading,
+    categories: Categories | None,
+    values_of: Any,
+    findings: list[Finding],
+) -> Codes | int:
+    """Return which item of the study an event is about: a position in its items."""
+    log = study.log
+    assert log is not None
+    place = {item.column: i for i, item in enumerate(study.items)}
+    if reading.question in place and reading.question not in {ITEM, CATEGORY, POSITION}:
+        return place[str(reading.question)]
+    column = str(log.position if reading.question == POSITION else log.item)
+    values: Values = values_of(column)
+    _refuse_null(events, values, "no-item", f"The event names no {reading.question}.")
+    if reading.question == CATEGORY:
+        assert categories is not None
+        rows, names = _categories_of(events, values, categories, findings)
+    else:
+        rows, names = np.arange(len(values.texts)), values.texts
+    code = np.array([place.get(name, -1) for name in names], dtype=np.int64)
+    absent = [item.column for item in study.items if item.column not in set(names)]
+    if absent and len(log.ways) == 1:
+        what = {ITEM: "item", CATEGORY: "category", POSITION: "position"}[str(reading.question)]
+        faults = []
+        for label in absent[:LISTED]:
+            message = f"No event is about {what} {shown(label)} of the study."
+            present = sorted({str(name) for name in names})
+            remedy = hint(label, present, f"Those of the log are {listed(present)}.")
+            faults.append(
+                Fault(
+                    code="no-item-rows",
+                    message=message,
+                    remedy=remedy,
+                    file=events.source,
+                    column=column,
+                    value=brief(label),
+                )
+            )
+        raise InputError(faults)
+    others = sorted({str(name) for name, one in zip(names, code, strict=True) if one < 0})
+    if others:
+        n = int(values.counts[rows[code < 0]].sum())
+        message = f"{n:,} answers about {len(others):,} others than the study names are left out: {listed(others)}."
+        findings.append(Finding("other-items", message, "note"))
+    _note_twice(study, rows[code >= 0], code[code >= 0], findings)
+    return Codes(values.short, events.small(values.codes(rows[code >= 0], code[code >= 0])))
+
+
+def _note_twice(study: Study, rows: NDArray[np.integer], code: NDArray[np.integer], findings: list[Finding]) -> None:
+    """Caution where one event is several answers in one area, which the model takes for separate ones."""
+    areas = np.repeat(np.arange(len(study.areas)), [len(area.items) for area in study.areas])
+    pairs = pd.DataFrame({"row": rows, "area": areas[code]})
+    for area in sorted(set(pairs["area"][pairs.duplicated()])):
+        message = "Items that belong to several categories of this area count in each: one event is several answers."
+        findings.append(Finding("counted-twice", message, area=study.areas[area].name))
+
+
+def _answer(
+    events: Events,
+    study: Study,
+    reading: LogReading,
+    categories: Categories | None,
+    values_of: Any,
+    findings: list[Finding],
+) -> tuple[Codes, tuple[str, ...]]:
+    """Return what was answered: a position in the labels that come with it."""
+    log = study.log
+    assert log is not None
+    values: Values = values_of(str(log.outcome if reading.answer == OUTCOME else log.item))
+    if reading.answer != OUTCOME:
+        _refuse_null(events, values, "no-item", "The event names no item.")
+        rows, names = np.arange(len(values.texts)), values.texts
+        if reading.answer == CATEGORY:
+            assert categories is not None
+            rows, names = _categories_of(events, values, categories, findings)
+        labels = tuple(dict.fromkeys(str(name) for name in names))
+        of = {label: i for i, label in enumerate(labels)}
+        code = np.array([of[name] for name in names], dtype=np.int64)
+        return Codes(values.short, events.small(values.codes(rows, code))), labels
+    missing = np.array([text in log.missing for text in values.texts], dtype=bool)
+    n_missing = values.n_null + int(values.counts[missing].sum())
+    if n_missing:
+        message = f"{n_missing:,} events have no outcome and answer nothing."
+        share = n_missing / max(1, n_missing + int(values.counts[~missing].sum()))
+        findings.append(Finding("no-outcome", message, "note" if share < 0.05 else "caution"))
+    if not reading.answers:
+        labels = tuple(str(text) for text in values.texts)
+        rows = np.flatnonzero(~missing)
+        return Codes(values.short, events.small(values.codes(rows, rows))), labels
+    labels = tuple(reading.answers)
+    met = np.array([meets(values, condition) for condition in reading.answers.values()]) & ~missing
+    _check_rule(events, log, values, met, missing, labels, findings)
+    rows = np.flatnonzero(met.any(axis=0))
+    return Codes(values.short, events.small(values.codes(rows, met[:, rows].argmax(axis=0)))), labels
+
+
+def _check_rule(
+    events: Events,
+    log: Log,
+    values: Values,
+    met: NDArray[np.bool_],
+    missing: NDArray[np.bool_],
+    labels: tuple[str, ...],
+    findings: list[Finding],
+) -> None:
+    """Check that every outcome is one answer."""
+    faults = []
+    for place in np.flatnonzero(met.sum(axis=0) > 1)[:LISTED]:
+        text = str(values.texts[place])
+        several = listed(label for label, one in zip(labels, met[:, place], strict=True) if one)
+        message = f"Outcome {shown(text)} is {several} by 'answers' of the study."
+        where = events.place(values.name, text)
+        remedy = "Let each outcome meet one condition."
+        faults.append(Fault(code="two-answers", message=message, remedy=remedy, value=brief(text), **where))
+    other = np.flatnonzero(~met.any(axis=0) & ~missing)
+    if len(other) and log.other_outcomes == "leave_out":
+        n = int(values.counts[other].sum())
+        message = f"{n:,} events whose outcome is no answer are left out: {listed(values.texts[other])}."
+        findings.append(Finding("other-outcomes", message, "note"))
+    elif len(other):
+        for place in other[:LISTED]:
+            text = str(values.texts[place])
+            message = f"Outcome {shown(text)} meets no condition of 'answers'."
+            remedy = "Add it to one, list it in 'missing', or write other_outcomes = \"leave_out\" below [log]."
+            where, n = events.place(values.name, text), int(values.counts[place])
+            faults.append(
+                Fault(code="unknown-outcome", message=message, remedy=remedy, value=brief(text), count=n, **where)
+            )
+    if faults:
+        raise InputError(faults)
+
+
+def _categories_of(
+    events: Events, values: Values, categories: Mapping[str, Iterable[str]], findings: list[Finding]
+) -> tuple[NDArray[np.int64], NDArray[np.object_]]:
+    """Return the place of a value and one of its categories, for every such pair; items without a row are faults."""
+    unknown = [place for place, text in enumerate(values.texts) if text not in categories]
+    if unknown:
+        faults = []
+        for place in unknown[:LISTED]:
+            text, n = str(values.texts[place]), int(values.counts[place])
+            message = f"Item {shown(text)} is not in the item table."
+            remedy = "Add it, with its category or without one."
+            where = events.place(values.name, text)
+            faults.append(
+                Fault(code="unknown-item", message=message, remedy=remedy, value=brief(text), count=n, **where)
+            )
+        if unknown[LISTED:]:
+            n = int(values.counts[unknown[LISTED:]].sum())
+            message = f"{len(unknown) - LISTED:,} more items are not in the item table."
+            remedy = "Check that it is the right table."
+            column = values.name
+            faults.append(
+                Fault(code="unknown-item", message=message, remedy=remedy, count=n, file=events.source, column=column)
+            )
+        raise InputError(faults)
+    lists = [tuple(categories[text]) for text in values.texts]
+    sizes = np.array([len(one) for one in lists], dtype=np.int64)
+    none = int(values.counts[sizes == 0].sum())
+    if none:
+        message = f"{none:,} events are about items without a category and left out."
+        findings.append(Finding("no-category", message, "note" if none < 0.05 * values.counts.sum() else "caution"))
+    rows = np.repeat(np.arange(len(lists)), sizes)
+    return rows, np.array([category for one in lists for category in one], dtype=object)
+
+
+def _refuse_null(events: Events, values: Values, code: str, message: str) -> None:
+    if values.n_null:
+        where = events.place(values.name, None)
+        raise InputError(Fault(code=code, message=message, remedy="Name it.", count=values.n_null, **where))
