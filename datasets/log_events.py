@@ -192,9 +192,13 @@ def _shown(events: Events, log: Log) -> list[Fault]:
         faults.append(Fault(code="not-shown", message=message, remedy=remedy, count=int(n[row]), **place))
     if faults:
         return faults
-    kept = column.take(pa.array(np.unique(pc.index_in(column, column.unique()).to_numpy(), return_index=True)[1]))
-    several = pc.split_pattern(kept, log.shown_separator) if kind == nw.String else kept
-    if len({frozenset(one) for one in several.to_pylist()}) > 1 and any(way.answer == ITEM for _, way in log.ways):
+    # all sets are the first when each has as many different items as it, and none of another
+    code = pc.dictionary_encode(flat).indices.to_numpy().astype(np.int64)
+    cells = np.unique(parent.to_numpy().astype(np.int64) * (int(code.max(initial=0)) + 1) + code)
+    row_of_cell, code_of_cell = np.divmod(cells, int(code.max(initial=0)) + 1)
+    first = code_of_cell[row_of_cell == 0]
+    varies = bool((np.bincount(row_of_cell) != len(first)).any()) or not np.isin(code_of_cell, first).all()
+    if varies and any(way.answer == ITEM for _, way in log.ways):
         message = "What is shown differs between events, and a model of choices from varying sets is not there yet."
         remedy = "Let each item shown be an event, with 'chosen' or 'passed over' as its outcome."
         faults.append(Fault(code="not-supported", message=message, remedy=remedy, file=events.source, column=log.shown))

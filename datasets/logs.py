@@ -163,8 +163,20 @@ def _counts(
             known[column] = distinct_values(events, frame, column, limits, most=most)
         return known[column]
 
-    question = _question(events, study, reading, categories, values_of, findings)
-    answer, labels = _answer(events, study, reading, categories, values_of, findings)
+    faults: list[Fault] = []
+    question: Codes | int = 0
+    answer: Codes | int = 0
+    labels: tuple[str, ...] = ()
+    try:
+        question = _question(events, study, reading, categories, values_of, findings)
+    except InputError as error:
+        faults += error.faults
+    try:
+        answer, labels = _answer(events, study, reading, categories, values_of, findings)
+    except InputError as error:
+        faults += [fault for fault in error.faults if fault not in faults]
+    if faults:
+        raise InputError(faults)
     plan = Plan(
         start.agent,
         question,
