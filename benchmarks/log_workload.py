@@ -11,7 +11,7 @@ import numpy as np
 SEED = 1
 N_AREAS, N_ITEMS = 4, 3
 PARTS = 20
-OUTCOMES = ("liked", "disliked")
+OUTCOMES = ("liked", "disliked", "skipped")
 
 
 def study_text(*, keep: str) -> str:
@@ -22,7 +22,10 @@ def study_text(*, keep: str) -> str:
         lines += [f"[areas.area{area}]", 'goals = ["like", "dislike"]', "conflict = 1.0"]
         for item in range(N_ITEMS):
             lines += [f"[areas.area{area}.items.item{area * N_ITEMS + item}]"]
-            lines += ['serves = { liked = "like", disliked = "dislike" }', f"repeated = {str(keep == 'all').lower()}"]
+            lines += [
+                'serves = { liked = "like", disliked = "dislike", skipped = [] }',
+                f"repeated = {str(keep == 'all').lower()}",
+            ]
     return "\n".join(lines) + "\n"
 
 
@@ -38,7 +41,7 @@ def write_log(folder: Path, n_events: int, n_agents: int) -> Path:
     rng = np.random.default_rng(SEED)
     goal = rng.random((n_agents, N_AREAS)) < 0.6
     weight = rng.beta(2, 2, (n_agents, N_AREAS))
-    baseline = rng.uniform(0.3, 0.7, N_AREAS * N_ITEMS)
+    baseline = rng.dirichlet([3.0] * len(OUTCOMES), N_AREAS * N_ITEMS).cumsum(axis=1)
     log = folder / "events"
     log.mkdir(parents=True, exist_ok=True)
     names = pa.array([f"item{item}" for item in range(N_AREAS * N_ITEMS)])
@@ -49,12 +52,12 @@ def write_log(folder: Path, n_events: int, n_agents: int) -> Path:
         agent = rng.integers(0, n_agents, n)
         item = rng.integers(0, N_AREAS * N_ITEMS, n)
         area = item // N_ITEMS
-        follows = rng.random(n) < weight[agent, area]
-        liked = np.where(follows, goal[agent, area], rng.random(n) < baseline[item])
+        otherwise = (rng.random(n)[:, None] > baseline[item, :-1]).sum(axis=1)
+        outcome = np.where(rng.random(n) < weight[agent, area], np.where(goal[agent, area], 0, 1), otherwise)
         columns: dict[str, Any] = {
             "agent": pa.array(agent.astype(np.int32)),
             "item": pa.DictionaryArray.from_arrays(pa.array(item.astype(np.int32)), names),
-            "outcome": pa.DictionaryArray.from_arrays(pa.array(1 - liked.astype(np.int32)), words),
+            "outcome": pa.DictionaryArray.from_arrays(pa.array(outcome.astype(np.int32)), words),
             "time": pa.array(1_600_000_000_000 + np.arange(start, stop)),
         }
         parquet.write_table(pa.table(columns), log / f"part{part:02d}.parquet")

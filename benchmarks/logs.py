@@ -22,11 +22,12 @@ from typing import Any
 
 import numpy as np
 from cold import run_cold
-from log_workload import study_text, write_log
+from log_workload import N_AREAS, N_ITEMS, OUTCOMES, study_text, write_log
 from record import begin, heading, keep
 from speed import COMMAND
 
 STOP = 900.0
+N = N_AREAS * N_ITEMS
 MEMORY = 700e6
 """What the embedded engine may take of the gigabyte that the process may take."""
 PACKAGES = ("dissensus", "duckdb", "narwhals", "pandas", "polars", "pyarrow", "numpy")
@@ -54,8 +55,8 @@ def by_dissensus(log: Path) -> tuple[Any, ...]:
     study = datasets.Study.from_text(study_text(keep="all"))
     files = log_files(log, study.table.limits)
     with events_of_files(files, ["agent", "item", "outcome"], max_memory=MEMORY) as events:
-        items = pa.table({"x1": [f"item{i}" for i in range(12)], "code": pa.array(range(12), pa.int32())})
-        outcomes = pa.table({"x2": ["liked", "disliked"], "code": pa.array([0, 1], pa.int32())})
+        items = pa.table({"x1": [f"item{i}" for i in range(N)], "code": pa.array(range(N), pa.int32())})
+        outcomes = pa.table({"x2": list(OUTCOMES), "code": pa.array(range(len(OUTCOMES)), pa.int32())})
         plan = Plan(("x0",), Codes("x1", events.small(items)), Codes("x2", events.small(outcomes)))
         table = events.collected(reduce_events(events.frame, plan))
     return tuple(table.column(name).to_numpy() for name in ("agent0", "question", "answer", "n"))
@@ -66,9 +67,11 @@ def by_read_log(log: Path) -> tuple[Any, ...]:
 
     choices = datasets.read_log(log, datasets.Study.from_text(study_text(keep="all")), max_memory=MEMORY)
     agents = choices.agents.astype(int)
-    counts = np.stack([area.counts[area.pattern_of_agent].reshape(-1, 3, 2) for area in choices.areas], axis=1)
+    counts = np.stack(
+        [area.counts[area.pattern_of_agent].reshape(-1, N_ITEMS, len(OUTCOMES)) for area in choices.areas], axis=1
+    )
     agent, area, item, outcome = np.nonzero(counts)
-    return agents[agent], 3 * area + item, outcome, counts[agent, area, item, outcome]
+    return agents[agent], N_ITEMS * area + item, outcome, counts[agent, area, item, outcome]
 
 
 def by_pandas(log: Path) -> tuple[Any, ...]:
@@ -77,7 +80,7 @@ def by_pandas(log: Path) -> tuple[Any, ...]:
     frame = pd.read_parquet(log, columns=["agent", "item", "outcome"])
     counts = frame.groupby(["agent", "item", "outcome"], observed=True).size().reset_index(name="n")
     item = counts["item"].astype(str).str.removeprefix("item").astype(int)
-    return counts["agent"], item, (counts["outcome"] == "disliked").astype(int), counts["n"]
+    return counts["agent"], item, counts["outcome"].astype(str).map(OUTCOMES.index), counts["n"]
 
 
 def by_polars(log: Path) -> tuple[Any, ...]:
@@ -85,7 +88,9 @@ def by_polars(log: Path) -> tuple[Any, ...]:
 
     counts = pl.scan_parquet(log / "*.parquet").group_by("agent", "item", "outcome").len().collect(engine="streaming")
     item = counts["item"].cast(pl.String).str.strip_prefix("item").cast(pl.Int64)
-    return counts["agent"], item, (counts["outcome"] == "disliked").cast(pl.Int64), counts["len"]
+    codes = dict(zip(OUTCOMES, range(len(OUTCOMES)), strict=True))
+    outcome = counts["outcome"].cast(pl.String).replace_strict(codes, return_dtype=pl.Int64)
+    return counts["agent"], item, outcome, counts["len"]
 
 
 WAYS: dict[str, Callable[[Path], tuple[Any, ...]]] = {

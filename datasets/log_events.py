@@ -168,7 +168,7 @@ def _shown(events: Events, log: Log) -> list[Fault]:
     kind = events.frame.collect_schema()[events.short[log.shown]]
     sets, item = events.column(log.shown), events.column(log.item)
     pairs = events.frame.select(sets.alias("sets"), item.alias("item"))
-    pairs = pairs.group_by("sets", "item").agg(nw.len().cast(nw.Int64).alias("n"))
+    pairs = pairs.group_by("sets", "item").agg(nw.len().alias("n")).with_columns(nw.col("n").cast(nw.Int64))
     table = events.collected(pairs.head(_MOST_SETS), log.shown)
     column = table.column("sets").combine_chunks()
     lists = pc.split_pattern(column, log.shown_separator) if kind == nw.String else column
@@ -210,7 +210,12 @@ def _duplicates(events: Events, log: Log, n: int, findings: list[Finding]) -> li
     columns = list(events.short.values())
     if events.distinct() == n:
         return []
-    same = events.frame.group_by(*columns).agg(nw.len().cast(nw.Int64).alias("n")).filter(nw.col("n") > 1)
+    same = (
+        events.frame.group_by(*columns)
+        .agg(nw.len().alias("n"))
+        .with_columns(nw.col("n").cast(nw.Int64))
+        .filter(nw.col("n") > 1)
+    )
     total = same.select((nw.col("n") - 1).sum().cast(nw.Int64).alias("n"), nw.col("n").max().alias("most"))
     row = events.collected(total).to_pylist()[0]
     extra = int(row["n"] or 0)

@@ -131,4 +131,4 @@ def reduce_events(events: Frame, plan: Plan) -> Frame:
     keys = [f"agent{place}" for place in range(len(plan.agent))]
     keys += ["group"] if plan.group is not None else []
     keys += [name for name in ("question", "answer") if not isinstance(getattr(plan, name), int)]
-    return frame.select(*parts).group_by(*keys).agg(nw.len().cast(nw.Int64).alias("n"))
+    return frame.select(*parts).group_by(*keys).agg(nw.len().alias("n")).with_columns(nw.col("n").cast(nw.Int64))

@@ -87,7 +87,7 @@ def distinct_values(events: Events, frame: nw.LazyFrame[Any], name: str, limits:
     import pyarrow.compute as pc  # noqa: PLC0415
 
     short = events.short[name]
-    counted = frame.group_by(short).agg(nw.len().cast(nw.Int64).alias("n"))
+    counted = frame.group_by(short).agg(nw.len().alias("n")).with_columns(nw.col("n").cast(nw.Int64))
     table = events.collected(counted.head(most + 2), name)
     if table.num_rows > most + 1:
         message = f"The column has more than {most:,} different values."

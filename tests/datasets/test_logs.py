@@ -95,6 +95,7 @@ def test_polars_gives_the_same(tmp_path):
         assert counted(read_log(given, study(), items=films(tmp_path))) == expected(frame)
 
 
+@pytest.mark.filterwarnings("ignore:Dask support is moving")
 def test_dask_gives_the_same(tmp_path):
     dask = pytest.importorskip("dask.dataframe", reason="Dask is not installed")
     frame = ratings()
@@ -106,7 +107,7 @@ def test_dask_gives_the_same(tmp_path):
 def test_two_workers_of_spark_give_the_same(tmp_path):
     sql = pytest.importorskip("pyspark.sql", reason="Spark is not installed: pip install dissensus[spark]")
     frame = ratings()
-    builder = sql.SparkSession.builder.master("local-cluster[2,1,512]").config("spark.ui.enabled", "false")
+    builder = sql.SparkSession.builder.master("local-cluster[2,1,1024]").config("spark.ui.enabled", "false")
     session = builder.config("spark.sql.shuffle.partitions", "4").getOrCreate()
     try:
         table = session.createDataFrame(frame)
