@@ -12,7 +12,7 @@ import numpy as np
 from ..errors import LISTED, Fault, InputError, brief, shown
 from .choices import Finding
 from .log_source import Events
-from .log_study import ITEM, POSITION, Log
+from .log_study import ITEM, OUTCOME, POSITION, Log
 
 _UNITS = ((1e11, "seconds"), (1e14, "milliseconds"), (1e17, "microseconds"), (np.inf, "nanoseconds"))
 """Sizes below which a whole number since 1970 is read in a unit: until the year 5138 in each."""
@@ -237,7 +237,7 @@ def _duplicates(events: Events, log: Log, n: int, findings: list[Finding]) -> li
 
 
 def _not_modelled(log: Log) -> list[Finding]:
-    """Say what was read and checked and does not enter any number."""
+    """Say what was read and checked and does not enter any number, and what is not known."""
     unused = {"position": "wherever it was shown", "propensity": "however likely it was to be shown"}
     findings = []
     for key, how in unused.items():
@@ -245,4 +245,14 @@ def _not_modelled(log: Log) -> list[Finding]:
         if column is not None and not (key == POSITION and any(way.question == POSITION for _, way in log.ways)):
             message = f"The {key} in column {shown(column)} is checked and not used: an answer counts the same {how}."
             findings.append(Finding(f"{key}-unused", message))
+    for name, way in log.ways:
+        which = f" of [log.readings.{name}]" if name else ""
+        if way.answer == OUTCOME:
+            message = f"Items without an event of an agent are missing answers{which}, not answers against them."
+            findings.append(Finding("no-event", message, "note"))
+        elif log.shown is None and way.available is None:
+            message = (
+                f"What was in view is not known: answers{which} count as if every option could be chosen each time."
+            )
+            findings.append(Finding("no-exposure", message))
     return findings

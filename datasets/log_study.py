@@ -67,6 +67,10 @@ class LogReading(Part):
         Column of the agent's group.
     as_group
         Name of the group of all agents of the reading.
+    available
+        ``"all"`` states that every option could be chosen each time and none was more in view than another, as the
+        candidates of a recommender, or by design of an experiment; without it, and without ``shown`` of the log,
+        answers that are items carry a caution.
     """
 
     agent: Columns | None = None
@@ -76,6 +80,7 @@ class LogReading(Part):
     where: Where = Field(default_factory=dict)
     group: Text | None = None
     as_group: Text | None = None
+    available: Literal["all"] | None = None
 
 
 class Log(LogReading):
@@ -163,4 +168,5 @@ class Log(LogReading):
             where={**self.where, **reading.where},
             group=reading.group if own_group else self.group,
             as_group=reading.as_group if own_group else self.as_group,
+            available=reading.available or self.available,
         )

@@ -218,7 +218,7 @@ def test_the_same_events_are_answers_of_a_recommender_and_of_people(tmp_path):
     }  # fmt: skip
     assert choices.groups == ("people", "recommender")
     assert [choices.groups[group] for group in choices.group_of_agent] == ["recommender"] * 2 + ["people"] * 2
-    assert {finding.code for finding in choices.findings} >= {"position-unused"}
+    assert {finding.code for finding in choices.findings} >= {"position-unused", "no-exposure"}
 
 
 def test_visits_without_an_outcome(tmp_path):
