@@ -1,7 +1,7 @@
 """How long a log of events takes, from cold processes: the reduction beside peers, and the whole ``dissensus fit``.
 
-    uv run --exact --with polars python benchmarks/logs.py                # 20 million events; several minutes
-    uv run --with polars python benchmarks/logs.py --events 1000000 --output /tmp/logs
+    uv run --group benchmark python benchmarks/logs.py                    # 20 million events; several minutes
+    uv run --group benchmark python benchmarks/logs.py --events 1000000 --output FOLDER
 
 Every way of reducing must give the same counts. ``reduction`` reduces only; ``read_log`` also looks at every event for
 what is wrong with it, repeated events among it. ``fit`` is the command, from events to printed scores.

@@ -261,12 +261,23 @@ def test_commands_of_the_readme_exist():
 
 def test_the_study_of_the_readme_is_one(tmp_path):
     path = tmp_path / "study.toml"
-    path.write_text("\n".join(_fences("toml")), encoding="utf-8")  # the second goes on from the first
+    table = [text for text in _fences("toml") if "[log]" not in text]
+    path.write_text("\n".join(table), encoding="utf-8")  # the second goes on from the first
     study = datasets.Study.from_toml(path)
     assert [area.name for area in study.areas] == ["welfare"]
     table = datasets.simulate(study, 30, seed=1, groups=["a", "b"]).to_frame()
     choices = datasets.read_table(table.rename(columns={"agent": "id", "group": "party"}), study)
     assert choices.groups == ("a", "b")
+
+
+def test_the_log_of_the_readme_is_read(tmp_path):
+    (text,) = [text for text in _fences("toml") if "[log]" in text]
+    (tmp_path / "movies.csv").write_text("movieId,title,genres\n1,A,Western\n2,B,Drama|Western\n", encoding="utf-8")
+    rows = "userId,movieId,rating,timestamp\n1,1,4.0,5\n1,2,2.5,6\n2,1,5.0,7\n"
+    (tmp_path / "ratings.csv").write_text(rows, encoding="utf-8")
+    study = datasets.Study.from_text(text)
+    choices = datasets.read_log(tmp_path / "ratings.csv", study, items=tmp_path / "movies.csv")
+    assert choices.to_frame(layout="long").times.tolist() == [1, 1, 1]
 
 
 def test_the_python_of_the_readme_runs():
