@@ -96,12 +96,18 @@ def _check_conditions(path: str, conditions: Iterable[tuple[str, Condition]], fa
 
 
 def _check_columns(log: Log, faults: StudyFaults) -> None:
-    if log.keep == "last" and log.time is None:
-        message = 'keep = "last" needs the time of events.'
-        faults.add("missing-key", message, 'Add time = "…" below [log].', "keep", "[log]")
-    if log.keep == "last" and log.item is None:
-        message = 'keep = "last" needs the item of events.'
-        faults.add("missing-key", message, 'Add item = "…" below [log].', "keep", "[log]")
+    needed = {"last": ("time", "item"), "furthest": ("slate", "item")}.get(log.keep, ())
+    for key in needed:
+        if getattr(log, key) is None:
+            message = f'keep = "{log.keep}" needs the {key} of events.'
+            faults.add("missing-key", message, f'Add {key} = "…" below [log].', "keep", "[log]")
+    if log.keep == "furthest" and any(way.answer == OUTCOME and len(way.answers) < 2 for _, way in log.ways):
+        message = 'keep = "furthest" needs two answers or more, in order: the first is that of items shown.'
+        remedy = 'Write answers = { skipped = "impression", clicked = "click" } below [log].'
+        faults.add("missing-key", message, remedy, "keep", "[log]")
+    if log.keep == "furthest" and any(way.question == POSITION for _, way in log.ways):
+        message = 'keep = "furthest" asks about items, and a question is the position.'
+        faults.add("wrong-value", message, "Let the item or its category tell the question.", "question", "keep")
     if log.shown is not None and log.item is None:
         message = "'shown' lists what was shown, and no column names the item that was chosen."
         faults.add("missing-key", message, 'Add item = "…" below [log].', "shown", "[log]")

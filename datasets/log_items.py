@@ -15,6 +15,9 @@ from .log_source import events_of_files
 from .log_study import Log
 from .study import Limits
 
+MAX_ITEMS = 20_000_000
+"""Different items of a log."""
+
 Categories = dict[str, tuple[str, ...]]
 """Item → its categories, distinct; empty for an item that has none."""
 
@@ -60,8 +63,12 @@ def read_items(log: Log, path: str | Path | None, study_file: str | None, limits
                 _in_utf8(file, table.encoding, Path(folder) / f"{i}.csv", limits) for i, file in enumerate(files)
             )
         with events_of_files(files, [table.id, table.category]) as events:
-            read = events.collected(events.frame)
+            read = events.collected(events.frame.head(MAX_ITEMS + 1))
     name = events.source
+    if read.num_rows > MAX_ITEMS:
+        message = f"The item table has more than {MAX_ITEMS:,} rows."
+        remedy = "Check that it is the right file."
+        raise InputError(Fault(code="too-large", message=message, remedy=remedy, file=name))
     ids, id_labels = encoded(read.column("x0"), table.id, name)
     kinds, kind_labels = encoded(read.column("x1"), table.category, name)
     absent = {"", *table.no_category}

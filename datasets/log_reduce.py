@@ -46,6 +46,9 @@ class Plan:
         Whether an event that repeats another in every column counts once.
     latest
         Columns of the item and of the time when of the events of an agent on an item the last counts; else None.
+    furthest
+        Columns of the slate and of the item when of the events of an agent on an item in a slate that of the largest
+        answer counts; else None.
     """
 
     agent: tuple[str, ...]
@@ -55,6 +58,7 @@ class Plan:
     where: Mapping[str, Sequence[Any]] | None = None
     once: bool = False
     latest: tuple[str, str] | None = None
+    furthest: tuple[str, str] | None = None
 
 
 def counted_events(events: Frame, plan: Plan) -> Frame:
@@ -96,6 +100,11 @@ def last_twice(events: Frame, plan: Plan, outcome: str) -> Frame:
     return counted_events(events, plan).group_by(*keys).agg(*ends).filter(nw.col("low") != nw.col("high"))
 
 
+def never_shown(events: Frame, plan: Plan) -> Frame:
+    """Return agents, slates and items with an answer beyond the first and without the first: chosen, never shown."""
+    return _in_slates(events, plan).filter(nw.col("least") > 0)
+
+
 def reduce_events(events: Frame, plan: Plan) -> Frame:
     """Reduce events to counts.
 
@@ -113,22 +122,36 @@ def reduce_events(events: Frame, plan: Plan) -> Frame:
         ``group`` where there is one, ``question`` and ``answer`` as codes, and ``n``, how often. Events on which the
         plan has no code are not counted.
     """
-    frame = counted_events(events, plan)
+    frame = _answered(events, plan) if plan.furthest is None else _in_slates(events, plan)
     if plan.latest is not None:  # several of one time and outcome
         frame = frame.unique(subset=[*plan.agent, plan.latest[0]], keep="any")
-    for name, codes in (("question", plan.question), ("answer", plan.answer)):
-        if isinstance(codes, int):
-            continue
-        table = codes.table.select(nw.col(codes.column), nw.col("code").alias(name))
-        frame = frame.join(table, on=codes.column, how="inner")
+    frame = _coded(frame, "question", plan.question)
     parts = [nw.col(column).alias(f"agent{place}") for place, column in enumerate(plan.agent)]
     if plan.group is not None:
         parts.append(nw.col(plan.group).alias("group"))
-    for name, codes in (("question", plan.question), ("answer", plan.answer)):
-        # a code that is the same for all stays out of the keys: engines differ in what they group by
-        if not isinstance(codes, int):
-            parts.append(nw.col(name))
+    # a code that is the same for all stays out of the keys: engines differ in what they group by
+    told = [name for name in ("question", "answer") if not isinstance(getattr(plan, name), int)]
     keys = [f"agent{place}" for place in range(len(plan.agent))]
     keys += ["group"] if plan.group is not None else []
-    keys += [name for name in ("question", "answer") if not isinstance(getattr(plan, name), int)]
-    return frame.select(*parts).group_by(*keys).agg(nw.len().alias("n")).with_columns(nw.col("n").cast(nw.Int64))
+    counts = frame.select(*parts, *map(nw.col, told)).group_by(*keys, *told).agg(nw.len().alias("n"))
+    return counts.with_columns(nw.col("n").cast(nw.Int64))
+
+
+def _answered(events: Frame, plan: Plan) -> Frame:
+    """Return the events that count and that are answers, with the code of the answer."""
+    return _coded(counted_events(events, plan), "answer", plan.answer)
+
+
+def _coded(frame: Frame, name: str, codes: Codes | int) -> Frame:
+    if isinstance(codes, int):
+        return frame
+    table = codes.table.select(nw.col(codes.column), nw.col("code").alias(name))
+    return frame.join(table, on=codes.column, how="inner")
+
+
+def _in_slates(events: Frame, plan: Plan) -> Frame:
+    """Return one row per agent, slate and item, with the largest and the least answer."""
+    assert plan.furthest is not None
+    keys = dict.fromkeys((*plan.agent, *((plan.group,) if plan.group is not None else ()), *plan.furthest))
+    ends = (nw.col("answer").max().alias("most"), nw.col("answer").min().alias("least"))
+    return _answered(events, plan).group_by(*keys).agg(*ends).rename({"most": "answer"})

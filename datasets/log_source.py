@@ -109,8 +109,11 @@ class Events:
                 continue
             name = _quoted(column) if file.parquet else f"c{file.names.index(column)}"
             rows = scanned(self._connection, [file]).project(f"row_number() OVER () AS row, {name} AS value")
-            test = "value IS NULL OR CAST(value AS VARCHAR) = ''" if value is None else f"value = {_literal(value)}"
-            first = rows.filter(test).limit(1).fetchall()
+            test = "value IS NULL OR CAST(value AS VARCHAR) IN ('', '[]')"
+            try:
+                first = rows.filter(test if value is None else f"value = {_literal(value)}").limit(1).fetchall()
+            except Exception:  # a part that cannot be read to its end has a fault of its own
+                continue
             if first:
                 return found | {"file": file.path, "line": None if file.parquet else _line(file, int(first[0][0]))}
         return found
@@ -294,7 +297,7 @@ def _quoted(name: str) -> str:
 
 
 def _literal(value: object) -> str:
-    if isinstance(value, bool | int | float):
+    if isinstance(value, bool | int):
         return repr(value)
     return "'" + str(value).replace("'", "''") + "'"
 

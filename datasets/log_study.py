@@ -105,7 +105,9 @@ class Log(LogReading):
     other_outcomes
         What outcomes are that no condition of ``answers`` takes: an ``"error"``, or ``"leave_out"``.
     keep
-        Which events of one agent on one item count: ``"all"``, or the ``"last"``, by time.
+        Which events of one agent on one item count: ``"all"``; the ``"last"``, by time; or, of those in one slate, the
+        ``"furthest"``, whose answer stands last in ``answers``, where the first answer is that of items shown: every
+        slate must hold it for an item that was chosen.
     on_duplicate
         What an event is that repeats another in every column named here, the time among them: an ``"error"``;
         ``"keep_one"``; ``"count"`` takes each as one more.
@@ -135,7 +137,7 @@ class Log(LogReading):
     shown_separator: Text = " "
     missing: Texts = ("",)
     other_outcomes: Literal["error", "leave_out"] = "error"
-    keep: Literal["all", "last"] = "all"
+    keep: Literal["all", "last", "furthest"] = "all"
     on_duplicate: Literal["error", "keep_one", "count"] = "error"
     delimiter: Annotated[str, Field(min_length=1, max_length=4)] | None = None
     columns: Texts = ()

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import narwhals as nw
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -16,16 +17,13 @@ from .choices import Choices, Finding
 from .log_counts import Counts, choices_of_counts
 from .log_events import check_events
 from .log_files import check_schema, log_files
-from .log_items import Categories, read_items
-from .log_reduce import Codes, Plan, counted_events, last_twice, reduce_events
+from .log_items import MAX_ITEMS, Categories, read_items
+from .log_reduce import Codes, Plan, counted_events, last_twice, never_shown, reduce_events
 from .log_source import Events, events_of_files, events_of_frame
 from .log_study import CATEGORY, ITEM, OUTCOME, POSITION, Log, LogReading
 from .log_values import MAX_VALUES, Values, distinct_values, meets
 from .study import Study
 from .validation import hint, listed
-
-_MAX_ITEMS = 20_000_000
-"""Different items of a log."""
 
 
 def read_log(
@@ -155,11 +153,14 @@ def _counts(
     if log.keep == "last":
         assert log.item is not None and log.time is not None
         latest = (events.short[log.item], events.short[log.time])
+    furthest = None
+    if log.keep == "furthest" and reading.answer == OUTCOME:
+        furthest = (events.short[str(log.slate)], events.short[str(log.item)])
     known: dict[str, Values] = {}
 
     def values_of(column: str) -> Values:
         if column not in known:
-            most = _MAX_ITEMS if column == log.item else MAX_VALUES
+            most = MAX_ITEMS if column == log.item else MAX_VALUES
             known[column] = distinct_values(events, frame, column, limits, most=most)
         return known[column]
 
@@ -185,11 +186,31 @@ def _counts(
         where=where,
         once=log.on_duplicate == "keep_one",
         latest=latest,
+        furthest=furthest,
     )
     if latest is not None and reading.answer == OUTCOME:
         _refuse_last_twice(events, plan, str(log.outcome), str(log.item))
+    if furthest is not None:
+        _refuse_never_shown(events, plan, str(log.item))
     table = events.collected(reduce_events(events.frame, plan))
     return Counts(name, reading, table, question if isinstance(question, int) else None, labels)
+
+
+def _refuse_never_shown(events: Events, plan: Plan, item: str) -> None:
+    """Refuse items that were chosen in a slate which does not show them."""
+    chosen = never_shown(events.frame, plan).group_by(events.short[item]).agg(nw.len().alias("n"))
+    table = events.collected(chosen.head(LISTED))
+    faults = []
+    for row in table.to_pylist():
+        value = row[events.short[item]]
+        message = f"The item {shown(value)} was chosen in a slate that does not show it."
+        remedy = "Mend the log: only what was shown can be chosen."
+        place = events.place(item, value)
+        faults.append(
+            Fault(code="not-shown", message=message, remedy=remedy, value=brief(value), count=int(row["n"]), **place)
+        )
+    if faults:
+        raise InputError(faults)
 
 
 def _refuse_last_twice(events: Events, plan: Plan, outcome: str, item: str) -> None:

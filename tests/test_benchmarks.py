@@ -162,3 +162,13 @@ def test_the_command_names_its_peers() -> None:
     assert done.returncode == 2
     for name in ("dissensus NUTS", "nutpie on JAX", "NumPyro", "plain PyMC"):
         assert name in done.stderr
+
+
+def test_every_way_of_reducing_a_log_finds_the_same_counts(module: Any, tmp_path: Path) -> None:
+    workload, logs = module("log_workload"), module("logs")
+    log = workload.write_log(tmp_path, 20_000, 300)
+    found = {way: logs.digest(*logs.WAYS[way](log)) for way in ("reduction", "read_log", "pandas")}
+    assert len(set(found.values())) == 1, found
+    counts = list(logs.by_pandas(log))
+    counts[3] = counts[3] + (counts[0] == 7)
+    assert logs.digest(*counts) != found["pandas"]

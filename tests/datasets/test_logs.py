@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from dissensus.datasets import Study, read_log, read_table, write_table
+from dissensus.datasets import Study, read_log, read_table, simulate, write_table
 
 from dissensus.errors import InputError
 
@@ -86,6 +86,12 @@ def test_a_study_with_a_log_survives_a_round_trip():
     items = {"q": {"serves": {"y": ["a"], "n": ["b"]}}}
     table = Study.from_dict({"areas": {"x": {"goals": ["a", "b"], "conflict": 1.0, "items": items}}})
     assert "log" not in table.to_dict()
+
+
+def test_a_study_of_a_log_can_be_simulated(tmp_path):
+    choices = simulate(study(), 50, seed=1, groups=["a", "b"])
+    write_table(choices, tmp_path / "counts.csv")
+    assert read_table(tmp_path / "counts.csv", choices.study).data_hash == choices.data_hash
 
 
 def test_polars_gives_the_same(tmp_path):
@@ -219,6 +225,57 @@ def test_the_same_events_are_answers_of_a_recommender_and_of_people(tmp_path):
     assert choices.groups == ("people", "recommender")
     assert [choices.groups[group] for group in choices.group_of_agent] == ["recommender"] * 2 + ["people"] * 2
     assert {finding.code for finding in choices.findings} >= {"position-unused", "no-exposure"}
+
+
+FEED = """
+[log]
+agent = "user"
+item = "tile"
+outcome = "what"
+slate = "page"
+keep = "furthest"
+answers = { skipped = "impression", clicked = ["click", "buy"] }
+[areas.feed]
+goals = ["news", "sport"]
+conflict = 1.0
+[areas.feed.items.n]
+serves = { skipped = [], clicked = "news" }
+repeated = true
+[areas.feed.items.s]
+serves = { skipped = [], clicked = "sport" }
+repeated = true
+"""
+
+
+def feed(*rows):
+    """Return events of a feed, one text per event."""
+    return pd.DataFrame([row.split() for row in rows], columns=["user", "page", "tile", "what"])
+
+
+def test_shown_and_clicked_or_shown_and_skipped(tmp_path):
+    """Showing and clicking are events of their own: the furthest counts once per slate."""
+    frame = feed(
+        *("a 1 n impression", "a 1 s impression", "a 1 n click", "a 1 n buy", "a 1 n impression"),
+        *("a 2 n impression", "b 1 s impression", "b 1 s click", "b 3 s impression"),
+    )
+    choices = read_log(frame.sample(frac=1, random_state=1), Study.from_text(FEED))
+    assert counted(choices) == {
+        ("a", "n", "clicked"): 1, ("a", "n", "skipped"): 1, ("a", "s", "skipped"): 1,
+        ("b", "s", "clicked"): 1, ("b", "s", "skipped"): 1,
+    }  # fmt: skip
+
+
+def test_what_was_clicked_and_not_shown_is_a_fault(tmp_path):
+    frame = feed("a 1 n impression", "a 2 s impression", "b 1 s impression", "a 1 s click")
+    frame.to_csv(tmp_path / "log.csv", index=False)
+    with pytest.raises(InputError, match="in a slate that does not show it") as caught:
+        read_log(tmp_path / "log.csv", Study.from_text(FEED))
+    assert (caught.value.code, caught.value.column, caught.value.value, caught.value.line) == (
+        "not-shown",
+        "tile",
+        "s",
+        3,
+    )
 
 
 def test_visits_without_an_outcome(tmp_path):
