@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from ..errors import LISTED, Fault, InputError, brief, shown
 from .agent_columns import _natural
 from .choices import Choices, Finding
 from .column_text import encoded, rounded
+from .log_agents import JOINT, alike_numbers, heavy_agents, ordered
 from .log_source import Events
 from .log_study import ITEM, OUTCOME, LogReading
 from .patterns import build_choices
@@ -23,11 +23,6 @@ from .validation import hint, listed
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-_BOT = 0.3
-"""Share of all answers from which one agent is pointed out."""
-_JOINT = " · "
-_NUMBER = re.compile(r"[+-]?0*(\d+)(\.0*)?", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -124,8 +119,8 @@ def choices_of_counts(
     groups, group = _groups(study, rows, agent, labels, source, faults, noticed)
     if faults:
         raise InputError(faults)
-    noticed += _bots(study, agent, n, labels, groups, group)
-    noticed += _alike_numbers(labels)
+    noticed += heavy_agents(study, agent, n, labels, groups, group)
+    noticed += alike_numbers(labels)
     return build_choices(study, labels, answers, groups=groups, group_of_agent=group, findings=noticed, source=source)
 
 
@@ -178,11 +173,11 @@ def _text_of_agents(part: Counts, events: Events) -> tuple[NDArray[np.int64], ND
         key = pd.factorize(key * len(text) + code)[0].astype(np.int64)
     first = np.unique(key, return_index=True)[1]
     joined = np.array(
-        [_JOINT.join(parts) for parts in zip(*(t[c[first]] for c, t in zip(codes, texts, strict=True)), strict=True)],
+        [JOINT.join(parts) for parts in zip(*(t[c[first]] for c, t in zip(codes, texts, strict=True)), strict=True)],
         dtype=object,
     )
     if len(set(joined)) < len(joined):
-        message = f"Two agents have the same label once their columns are joined by {shown(_JOINT)}."
+        message = f"Two agents have the same label once their columns are joined by {shown(JOINT)}."
         fault = Fault(code="agent-labels", message=message, remedy="Rename values.", file=events.source)
         raise InputError(fault)
     return key, joined
@@ -233,23 +228,12 @@ def _agents(rows: Sequence[_Rows]) -> tuple[NDArray[np.int64], NDArray[np.object
     """Return the agent of each row of all parts, and the labels in an order that no engine decides."""
     every = np.concatenate([one.agent for one in rows])
     found, names = pd.factorize(every)
-    order = _ordered(np.asarray(names, dtype=object))
+    order = ordered(np.asarray(names, dtype=object))
     rank = np.empty(len(order), dtype=np.int64)
     rank[order] = np.arange(len(order))
     starts = np.cumsum([0, *(len(one.agent) for one in rows)])
     agent = np.concatenate([rank[found[start + one.agent_of_row]] for start, one in zip(starts, rows, strict=False)])
     return agent, np.asarray(names, dtype=object)[order]
-
-
-def _ordered(labels: NDArray[np.object_]) -> NDArray[np.int64]:
-    """Return the order of labels: by value where all are plain whole numbers, else by text."""
-    texts = labels.astype(np.dtypes.StringDType())
-    if len(labels) and bool(np.strings.isdigit(texts).all()) and int(np.strings.str_len(texts).max()) <= 18:
-        try:
-            return np.lexsort((texts, texts.astype(np.int64)))
-        except ValueError:  # digits of other scripts
-            pass
-    return np.argsort(texts, kind="stable")
 
 
 def _groups(
@@ -291,48 +275,3 @@ def _groups(
         message = f"{outside:,} of {len(labels):,} agents belong to no group and count overall only."
         findings.append(Finding("no-group", message, "note"))
     return tuple(names), group
-
-
-def _bots(
-    study: Study,
-    agent: NDArray[np.int64],
-    n: NDArray[np.int64],
-    labels: NDArray[np.object_],
-    groups: Sequence[str],
-    group: NDArray[np.int64] | None,
-) -> list[Finding]:
-    """Point out an agent, not one of a system, who gives a large part of all answers of people."""
-    total = np.bincount(agent, n, minlength=len(labels))
-    if group is not None and study.table.systems:
-        systems = [place for place, name in enumerate(groups) if name in study.table.systems]
-        total = np.where(np.isin(group, systems), 0, total)
-    share = total / max(1.0, total.sum())
-    heavy = np.flatnonzero(share >= _BOT)
-    if not len(heavy) or np.count_nonzero(total) < 3:
-        return []
-    who = listed(str(labels[one]) for one in heavy)
-    message = f"Agent {who} gives {share[heavy].max():.0%} of all answers: perhaps a bot, or several under one name."
-    return [Finding("heavy-agent", message)]
-
-
-def _alike_numbers(labels: NDArray[np.object_]) -> list[Finding]:
-    """Point out agents whose labels are the same number written differently: 7, 007 and 7.0."""
-    texts = labels.astype(np.dtypes.StringDType())
-    plain = np.strings.isdigit(texts) & (~np.strings.startswith(texts, "0") | (np.strings.str_len(texts) == 1))
-    odd = [(label, match[1]) for label in labels[~plain] if (match := _NUMBER.fullmatch(label)) is not None]
-    if not odd:
-        return []
-    by_value: dict[str, list[str]] = {}
-    for label, value in odd:
-        by_value.setdefault(value, []).append(label)
-    for label in labels[plain]:
-        if label in by_value:
-            by_value[label].insert(0, label)
-    several = [same for same in by_value.values() if len(same) > 1]
-    if not several:
-        return []
-    n = sum(map(len, several))
-    message = (
-        f"{n:,} agents have labels that are one number written in several ways ({listed(several[0])}), kept apart."
-    )
-    return [Finding("alike-numbers", message)]

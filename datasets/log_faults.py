@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..errors import Fault, brief, shown
-from .log_files import LogFile
+from .log_open import LogFile
 
 _MEANT = (
     (r"unterminated quote|quote should be followed", "quotes", "A quote is not closed.", "Close it."),

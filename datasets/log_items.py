@@ -10,7 +10,8 @@ from pathlib import Path
 
 from ..errors import LISTED, Fault, InputError, brief, shown
 from .column_text import encoded
-from .log_files import LogFile, check_schema, log_files
+from .log_files import check_schema, log_files
+from .log_open import LogFile
 from .log_source import events_of_files
 from .log_study import Log
 from .study import Limits

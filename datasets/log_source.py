@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
-import os
-import re
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,15 +15,14 @@ import narwhals as nw
 from ..errors import Fault, InputError, shown
 from .column_text import name_faults
 from .log_faults import engine_fault
-from .log_files import LogFile, source_name
+from .log_files import source_name
+from .log_open import LogFile
+from .log_scan import beside, line_of, literal, quoted, scanned, wanted_columns
 from .study import Limits
 from .validation import hint, listed
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-_MOST_LOCATED = 5_000_000
-"""Rows of a text file beyond which a fault is given by its row, not by its line."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +64,7 @@ class Events:
         native = self.frame.to_native()
         small: Any = None
         if engine.is_duckdb():
-            small = _beside(native, table) if self._connection is None else self._connection.from_arrow(table)
+            small = beside(native, table) if self._connection is None else self._connection.from_arrow(table)
         elif engine.is_pyspark():
             rows = [tuple(row.values()) for row in table.to_pylist()]
             # the type of the column it will be compared with, so that nothing is converted
@@ -107,15 +102,15 @@ class Events:
                 if file.values[column] == value:
                     return found | {"file": file.path}
                 continue
-            name = _quoted(column) if file.parquet else f"c{file.names.index(column)}"
+            name = quoted(column) if file.parquet else f"c{file.names.index(column)}"
             rows = scanned(self._connection, [file]).project(f"row_number() OVER () AS row, {name} AS value")
             test = "value IS NULL OR CAST(value AS VARCHAR) IN ('', '[]')"
             try:
-                first = rows.filter(test if value is None else f"value = {_literal(value)}").limit(1).fetchall()
+                first = rows.filter(test if value is None else f"value = {literal(value)}").limit(1).fetchall()
             except Exception:  # a part that cannot be read to its end has a fault of its own
                 continue
             if first:
-                return found | {"file": file.path, "line": None if file.parquet else _line(file, int(first[0][0]))}
+                return found | {"file": file.path, "line": None if file.parquet else line_of(file, int(first[0][0]))}
         return found
 
     def explained(self, error: Exception, column: str | None = None) -> Fault:
@@ -163,7 +158,7 @@ def events_of_files(
                 parts = []
                 for place, (parquet, same) in enumerate(groupby(files, key=lambda file: file.parquet)):
                     group = list(same)
-                    relation = _union(connection, group, short)
+                    relation = wanted_columns(connection, group, short)
                     if not parquet:
                         kept = Path(spill) / f"events{place}.parquet"
                         relation.write_parquet(str(kept))
@@ -230,96 +225,3 @@ def _arrow_of_pandas(frame: Any, wanted: Sequence[str]) -> Any:
 
     present = [name for name in wanted if name in frame.columns]
     return pa.Table.from_pandas(frame[present], preserve_index=False) if present else pa.table({"": []})
-
-
-def _beside(relation: Any, table: pa.Table) -> Any:
-    """Return a small table as a relation of the connection that another relation belongs to, which it does not tell."""
-    rows = [f"({', '.join('NULL' if v is None else _literal(v) for v in row.values())})" for row in table.to_pylist()]
-    kinds = {"string": "VARCHAR", "large_string": "VARCHAR", "int32": "INTEGER", "int64": "BIGINT", "double": "DOUBLE"}
-    columns = ", ".join(
-        f"CAST({field.name} AS {kinds[str(field.type)]}) AS {field.name}" if str(field.type) in kinds else field.name
-        for field in table.schema
-    )
-    given = f"(VALUES {', '.join(rows)})" if rows else f"(SELECT {', '.join('NULL' for _ in table.schema)} LIMIT 0)"
-    names = ", ".join(table.schema.names)
-    return relation.query("events", f"SELECT {columns} FROM {given} AS given({names})")
-
-
-def scanned(connection: Any, files: Sequence[LogFile]) -> Any:
-    """Return files of one layout as a DuckDB relation: text with columns c0, c1, …, Parquet with its own names."""
-    first = files[0]
-    paths = [_literal_path(file.stored or file.path) for file in files]
-    if first.parquet:
-        return connection.read_parquet(paths, union_by_name=True)
-    quoting = (
-        {"quotechar": '"', "escapechar": '"'} if len(first.delimiter) == 1 else {"quotechar": "", "escapechar": ""}
-    )
-    return connection.read_csv(
-        paths,
-        header=first.header,
-        delimiter=first.delimiter,
-        auto_detect=False,
-        all_varchar=True,
-        columns={f"c{place}": "VARCHAR" for place in range(len(first.names))},
-        **quoting,
-    )
-
-
-def _union(connection: Any, files: Sequence[LogFile], short: dict[str, str]) -> Any:
-    """Return the wanted columns of files of one format as one relation."""
-    whole = None
-
-    def layout(file: LogFile) -> tuple[Any, ...]:
-        # only names: Parquet parts may hold whole numbers of different width
-        return (file.parquet, file.names, file.delimiter, file.header, tuple(file.values.items()))
-
-    for _, same in groupby(files, key=layout):
-        group = list(same)
-        places = group[0].names
-        columns = [
-            f"{_literal(group[0].values[name])} AS {to}"
-            if name in group[0].values
-            else f"{_quoted(name) if group[0].parquet else f'c{places.index(name)}'} AS {to}"
-            for name, to in short.items()
-        ]
-        part = scanned(connection, group).project(", ".join(columns))
-        whole = part if whole is None else whole.union(part)
-    return whole
-
-
-def _literal_path(path: str) -> str:
-    """Return a path as DuckDB takes it literally: no character of it is a pattern."""
-    return re.sub(r"([*?\[])", r"[\1]", os.path.abspath(path))
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _literal(value: object) -> str:
-    if isinstance(value, bool | int):
-        return repr(value)
-    return "'" + str(value).replace("'", "''") + "'"
-
-
-def _line(file: LogFile, row: int) -> int | None:
-    """Return the line on which a row of a text file starts, as an editor counts; None for a row far down."""
-    if row > _MOST_LOCATED:
-        return None
-    if len(file.delimiter) > 1:
-        return row + file.header
-    packed = file.path.lower().endswith(".gz")
-    with (
-        gzip.open(file.path, "rt", encoding=file.encoding, newline="")
-        if packed
-        else open(file.path, encoding=file.encoding, newline="")
-    ) as text:
-        rows = csv.reader(text, delimiter=file.delimiter)
-        place, before = 0 if file.header else 1, 0
-        for fields in rows:
-            if fields:  # an engine does not see lines without anything
-                if place == row:
-                    return before + 1
-                place += 1
-            before = rows.line_num
-    return None
