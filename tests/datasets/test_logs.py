@@ -109,25 +109,6 @@ def test_dask_gives_the_same(tmp_path):
     assert counted(read_log(given, study(), items=films(tmp_path))) == expected(frame)
 
 
-@pytest.mark.filterwarnings("ignore")
-def test_two_workers_of_spark_give_the_same(tmp_path):
-    sql = pytest.importorskip("pyspark.sql", reason="Spark is not installed: pip install dissensus[spark]")
-    frame = ratings()
-    builder = sql.SparkSession.builder.master("local-cluster[2,1,1024]").config("spark.ui.enabled", "false")
-    session = builder.config("spark.sql.shuffle.partitions", "4").getOrCreate()
-    try:
-        table = session.createDataFrame(frame)
-        for keep in ("all", "last"):
-            meaning = study(replace={'time = "when"': f'time = "when"\nkeep = "{keep}"'})
-            choices = read_log(table, meaning, items=films(tmp_path))
-            other = read_log(frame, meaning, items=films(tmp_path))
-            assert choices.data_hash == other.data_hash
-            if keep == "all":
-                assert counted(choices) == expected(frame)
-    finally:
-        session.stop()
-
-
 def test_the_last_event_of_an_agent_on_an_item_counts(tmp_path):
     frame = ratings()
     meaning = study(replace={'time = "when"': 'time = "when"\nkeep = "last"'})
@@ -247,6 +228,12 @@ repeated = true
 """
 
 
+PAGES = (
+    *("a 1 n impression", "a 1 s impression", "a 1 n click", "a 1 n buy", "a 1 n impression"),
+    *("a 2 n impression", "b 1 s impression", "b 1 s click", "b 3 s impression"),
+)
+
+
 def feed(*rows):
     """Return events of a feed, one text per event."""
     return pd.DataFrame([row.split() for row in rows], columns=["user", "page", "tile", "what"])
@@ -254,15 +241,33 @@ def feed(*rows):
 
 def test_shown_and_clicked_or_shown_and_skipped(tmp_path):
     """Showing and clicking are events of their own: the furthest counts once per slate."""
-    frame = feed(
-        *("a 1 n impression", "a 1 s impression", "a 1 n click", "a 1 n buy", "a 1 n impression"),
-        *("a 2 n impression", "b 1 s impression", "b 1 s click", "b 3 s impression"),
-    )
-    choices = read_log(frame.sample(frac=1, random_state=1), Study.from_text(FEED))
+    choices = read_log(feed(*PAGES).sample(frac=1, random_state=1), Study.from_text(FEED))
     assert counted(choices) == {
         ("a", "n", "clicked"): 1, ("a", "n", "skipped"): 1, ("a", "s", "skipped"): 1,
         ("b", "s", "clicked"): 1, ("b", "s", "skipped"): 1,
     }  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_two_workers_of_spark_give_the_same(tmp_path):
+    sql = pytest.importorskip("pyspark.sql", reason="Spark is not installed: pip install dissensus[spark]")
+    frame = ratings()
+    builder = sql.SparkSession.builder.master("local-cluster[2,1,1024]").config("spark.ui.enabled", "false")
+    session = builder.config("spark.sql.shuffle.partitions", "4").getOrCreate()
+    try:
+        table = session.createDataFrame(frame)
+        for keep in ("all", "last"):
+            meaning = study(replace={'time = "when"': f'time = "when"\nkeep = "{keep}"'})
+            choices = read_log(table, meaning, items=films(tmp_path))
+            other = read_log(frame, meaning, items=films(tmp_path))
+            assert choices.data_hash == other.data_hash
+            if keep == "all":
+                assert counted(choices) == expected(frame)
+        pages = feed(*PAGES)
+        choices = read_log(session.createDataFrame(pages), Study.from_text(FEED))
+        assert choices.data_hash == read_log(pages, Study.from_text(FEED)).data_hash
+    finally:
+        session.stop()
 
 
 def test_what_was_clicked_and_not_shown_is_a_fault(tmp_path):
