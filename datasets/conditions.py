@@ -7,10 +7,11 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 _COMPARISON = re.compile(r"\s*(<=|>=|<|>)\s*([+-]?\d{1,30}(?:\.\d{1,30})?)\s*", re.ASCII)
 _NUMBER = re.compile(r"\s*[+-]?(\d{1,300}\.?\d{0,300}|\.\d{1,300})([eE][+-]?\d{1,3})?\s*", re.ASCII)
-_COMPARE: dict[str, Callable[[Decimal, Decimal], bool]] = {
+_COMPARE: dict[str, Callable[[Any, Any], Any]] = {
     "<": operator.lt,
     "<=": operator.le,
     ">": operator.gt,
@@ -30,7 +31,7 @@ class Test:
         if not self.comparisons:
             return text in self.codes
         value = number(text)
-        return value is not None and all(_COMPARE[sign](value, limit) for sign, limit in self.comparisons)
+        return value is not None and all(compared(value, sign, limit) for sign, limit in self.comparisons)
 
 
 def parse_condition(condition: str | Iterable[str]) -> Test | None:
@@ -48,3 +49,10 @@ def parse_condition(condition: str | Iterable[str]) -> Test | None:
 def number(text: str) -> Decimal | None:
     """Return the value of a text that is a plain number, exactly; else None."""
     return Decimal(text.strip()) if _NUMBER.fullmatch(text) else None
+
+
+def compared(value: Any, sign: str, limit: Decimal) -> Any:
+    """Return whether a value, or each of a column of numbers, lies on the side of a limit that a sign says."""
+    exact = isinstance(value, Decimal)
+    plain = int(limit) if limit == limit.to_integral_value() else float(limit)
+    return _COMPARE[sign](value, limit if exact else plain)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,7 +40,7 @@ class Plan:
     group
         Column of the agent's group; None for no column.
     where
-        Which events count: column → its values.
+        Which events count: conditions that must all hold.
     once
         Whether an event that repeats another in every column counts once.
     latest
@@ -55,7 +54,7 @@ class Plan:
     question: Codes | int
     answer: Codes | int
     group: str | None = None
-    where: Mapping[str, Sequence[Any]] | None = None
+    where: tuple[nw.Expr, ...] = ()
     once: bool = False
     latest: tuple[str, str] | None = None
     furthest: tuple[str, str] | None = None
@@ -72,8 +71,8 @@ def counted_events(events: Frame, plan: Plan) -> Frame:
         What counts.
     """
     frame = events
-    for column, values in (plan.where or {}).items():
-        frame = frame.filter(nw.col(column).is_in(list(values)))
+    for condition in plan.where:
+        frame = frame.filter(condition)
     if plan.once:
         frame = frame.unique(keep="any")
     if plan.latest is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 import os
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ import narwhals as nw
 
 from ..errors import LISTED, Fault, InputError, brief, shown
 from .choices import Choices, Finding
+from .conditions import compared, parse_condition
 from .log_counts import Counts, choices_of_counts
 from .log_events import check_events
 from .log_files import check_schema, log_files
@@ -17,9 +20,9 @@ from .log_items import MAX_ITEMS, Categories, read_items
 from .log_questions import answer_of, question_of
 from .log_reduce import Codes, Plan, counted_events, last_twice, never_shown, reduce_events
 from .log_source import Events, events_of_files, events_of_frame
-from .log_study import OUTCOME, Log, LogReading
+from .log_study import OUTCOME, Condition, Log, LogReading
 from .log_values import MAX_VALUES, Values, distinct_values, meets
-from .study import Study
+from .study import Limits, Study
 from .validation import listed
 
 
@@ -134,16 +137,10 @@ def _counts(
     log = study.log
     assert log is not None and reading.agent is not None
     limits = study.table.limits
-    where: dict[str, list[Any]] = {}
-    for column, condition in reading.where.items():
-        values = distinct_values(events, events.frame, column, limits, most=MAX_VALUES)
-        kept = meets(values, condition)
-        if not kept.any():
-            which = f"[log.readings.{name}]" if name else "[log]"
-            message = f"No event meets 'where' of {which} in column {shown(column)}."
-            remedy = f"Its values are {listed(values.texts)}."
-            raise InputError(Fault(code="no-events", message=message, remedy=remedy, file=events.source, column=column))
-        where[events.short[column]] = values.where(kept)
+    where = tuple(
+        _condition(events, column, condition, limits, f"[log.readings.{name}]" if name else "[log]")
+        for column, condition in reading.where.items()
+    )
     start = Plan(tuple(events.short[column] for column in reading.agent), 0, 0, where=where)
     frame = counted_events(events.frame, start)
     latest = None
@@ -191,6 +188,30 @@ def _counts(
         _refuse_never_shown(events, plan, str(log.item))
     table = events.collected(reduce_events(events.frame, plan))
     return Counts(name, reading, table, question if isinstance(question, int) else None, labels)
+
+
+def _condition(events: Events, column: str, condition: Condition, limits: Limits, which: str) -> nw.Expr:
+    """Return whether an event meets a condition on a column."""
+    kind = events.frame.collect_schema()[events.short[column]]
+    test = parse_condition(condition)
+    assert test is not None  # conditions are checked with the study
+    number = events.column(column) if kind.is_numeric() else events.column(column).cast(nw.Float64)
+    within = [compared(number, sign, limit) for sign, limit in test.comparisons]
+    every: nw.Expr | None = functools.reduce(operator.and_, within) if within else None
+    if kind.is_numeric() and every is not None:
+        return every
+    try:
+        values = distinct_values(events, events.frame, column, limits, most=MAX_VALUES)
+    except InputError as error:
+        if error.code == "too-many-values" and every is not None:  # times as text, of which no two are the same
+            return every
+        raise
+    kept = meets(values, condition)
+    if not kept.any():
+        message = f"No event meets 'where' of {which} in column {shown(column)}."
+        remedy = f"Its values are {listed(values.texts)}."
+        raise InputError(Fault(code="no-events", message=message, remedy=remedy, file=events.source, column=column))
+    return events.column(column).is_in(values.where(kept))
 
 
 def _refuse_never_shown(events: Events, plan: Plan, item: str) -> None:

@@ -9,7 +9,7 @@ from dissensus.datasets import Study, read_log
 
 from dissensus.errors import InputError
 
-from .logs import STUDY, films, ratings, study
+from .logs import STUDY, counted, expected, films, ratings, study
 
 BARE = STUDY.replace('time = "when"', "")
 
@@ -259,3 +259,12 @@ def test_a_frame_that_is_none_is_refused():
         read_log(3, Study.from_text(SLATES))
     with pytest.raises(TypeError, match="no \\[log\\]"):
         read_log("x.csv", "study")
+
+
+def test_times_as_text_of_which_no_two_are_the_same_can_be_compared(tmp_path, monkeypatch):
+    monkeypatch.setattr("dissensus.datasets.logs.MAX_VALUES", 100)
+    frame = ratings()
+    frame.to_csv(tmp_path / "log.csv", index=False)
+    meaning = study(replace={'time = "when"': 'time = "when"\nwhere = { when = ">= 1600000100" }'})
+    choices = read_log(tmp_path / "log.csv", meaning, items=films(tmp_path))
+    assert counted(choices) == expected(frame[frame.when >= 1_600_000_100])

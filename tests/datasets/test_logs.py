@@ -129,7 +129,9 @@ def test_only_events_that_meet_a_condition_count(tmp_path):
     frame["kind"] = np.where(np.arange(len(frame)) % 3, "rating", "view")
     meaning = study(replace={'time = "when"': 'time = "when"\nwhere = { kind = "rating", when = ">= 1600000100" }'})
     kept = frame[(frame.kind == "rating") & (frame.when >= 1_600_000_100)]
-    assert counted(read_log(frame, meaning, items=films(tmp_path))) == expected(kept)
+    frame.to_csv(tmp_path / "log.csv", index=False)
+    for given in (frame, tmp_path / "log.csv"):  # numbers, and text
+        assert counted(read_log(given, meaning, items=films(tmp_path))) == expected(kept)
 
 
 def test_events_that_repeat_another_count_once_when_asked(tmp_path):
