@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import glob
+import hashlib
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ..errors import Fault, InputError, brief, shown
 from .log_check import path_columns
-from .log_open import PARQUET, TEXT, LogFile, file_fault, opened_file, refuse, suffix_of
+from .log_open import PARQUET, TEXT, LogFile, file_fault, has_rows, opened_file, refuse, suffix_of
 from .study import Limits
 from .validation import hint, listed
 
@@ -63,6 +64,28 @@ def log_files(
     if faults:
         raise InputError(faults)
     return tuple(files)
+
+
+def refuse_same(files: Sequence[LogFile]) -> None:
+    """Raise :class:`InputError` for files that hold the same bytes, which one file given twice by two names does.
+
+    Files without a row, of which a log of many parts may hold several, are let pass.
+    """
+    by_size: dict[int, list[LogFile]] = {}
+    for file in files:
+        by_size.setdefault(os.path.getsize(file.path), []).append(file)
+    seen: dict[str, str] = {}
+    faults = []
+    for file in (file for same in by_size.values() if len(same) > 1 for file in same):
+        with open(file.path, "rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        other = seen.setdefault(digest, file.path)
+        if other != file.path and has_rows(file):
+            message = f"The file holds the same bytes as {brief(other)}."
+            remedy = 'Give it once, name the time of events, or write on_duplicate = "count" below [log].'
+            faults.append(file_fault(file.path, "file-twice", message, remedy))
+    if faults:
+        raise InputError(faults)
 
 
 def check_schema(files: Sequence[LogFile], roles: dict[str, str], lists: Iterable[str] = ()) -> None:

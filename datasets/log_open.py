@@ -226,3 +226,13 @@ def _header(path: str, start: bytes, mark: str) -> tuple[str, ...]:
             message = f"1 column found; fields seem to be separated by {shown(other)}."
             raise refuse(path, "delimiter", message, f'Write delimiter = "{brief(other)}" below [log].')
     return names
+
+
+def has_rows(file: LogFile) -> bool:
+    """Whether a file holds a row beside its header."""
+    if file.parquet:
+        from pyarrow import parquet  # noqa: PLC0415 (half a second)
+
+        return bool(parquet.read_metadata(file.path).num_rows)
+    with gzip.open(file.path) if file.path.lower().endswith(".gz") else open(file.path, "rb") as text:
+        return sum(bool(line.strip()) for line in text.read(_HEAD).splitlines()) > file.header

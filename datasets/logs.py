@@ -15,7 +15,7 @@ from .choices import Choices, Finding
 from .conditions import compared, parse_condition
 from .log_counts import Counts, choices_of_counts
 from .log_events import check_events
-from .log_files import check_schema, log_files
+from .log_files import check_schema, log_files, refuse_same
 from .log_items import MAX_ITEMS, Categories, read_items
 from .log_questions import answer_of, question_of
 from .log_reduce import Codes, Plan, counted_events, last_twice, never_shown, reduce_events
@@ -45,8 +45,9 @@ def read_log(
     ----------
     events
         A path, or several: CSV and TSV files (also ``.gz``), Parquet files, folders of them, patterns such as
-        ``log/*.parquet``; all together are one log. Or a frame: pandas, Arrow, Polars, DuckDB, Dask or Spark; a lazy
-        one is reduced by its own engine.
+        ``log/*.parquet``; all together are one log. Text is read once and kept, the columns that count only, as
+        Parquet in the folder for temporary files (``TMPDIR``) until the end. Or a frame: pandas, Arrow, Polars,
+        DuckDB, Dask or Spark; a lazy one is reduced by its own engine.
     study
         What the events mean; it has a ``[log]``.
     items
@@ -87,6 +88,8 @@ def read_log(
         return _read(events_of_frame(events, roles, limits, source), study, categories, source)
     files = log_files(events, limits, delimiter=log.delimiter, columns=log.columns, template=log.path)
     check_schema(files, roles, lists=() if log.shown is None else (log.shown,))
+    if log.time is None and log.on_duplicate == "error":  # events that repeat others cannot be told from others
+        refuse_same(files)
     with events_of_files(files, list(roles), max_memory=max_memory, threads=threads) as opened:
         return _read(opened, study, categories, source)
 

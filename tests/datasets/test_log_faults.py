@@ -113,6 +113,23 @@ def test_a_part_with_another_schema_is_named(tmp_path):
     assert found == [("no-column", "b.parquet", None, "stars")]
 
 
+@pytest.mark.parametrize("ending", ["csv", "csv.gz", "parquet"])
+def test_a_part_under_two_names_is_refused_where_times_do_not_tell(ending, tmp_path):
+    frame = ratings().drop(columns="when")
+    empty, parts = frame[:0], [tmp_path / f"{name}.{ending}" for name in "abcd"]
+    for path, part in zip(parts, (frame, frame, empty, empty), strict=True):
+        text = part.to_csv(index=False).encode()
+        if ending == "parquet":
+            part.to_parquet(path)
+        else:
+            path.write_bytes(gzip.compress(text, mtime=0) if ending == "csv.gz" else text)
+    bare = Study.from_text(BARE)
+    assert refused(parts, tmp_path, meaning=bare) == [("file-twice", f"b.{ending}", None, None)]
+    counting = Study.from_text(STUDY.replace('time = "when"', 'on_duplicate = "count"'))
+    choices = read_log(parts[:2], counting, items=films(tmp_path))
+    assert sum(counted(choices).values()) == 2 * sum(expected(frame).values())
+
+
 def test_ids_that_are_numbers_here_and_text_there_are_refused(tmp_path):
     frame = ratings()
     frame.to_parquet(tmp_path / "a.parquet")
