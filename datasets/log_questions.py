@@ -65,7 +65,7 @@ def question_of(
     others = sorted({str(name) for name, one in zip(names, code, strict=True) if one < 0})
     if others:
         n = int(values.counts[rows[code < 0]].sum())
-        message = f"{n:,} answers about {len(others):,} others than the study names are left out: {listed(others)}."
+        message = f"{n:,} answers about what the study does not name are left out: {listed(others)}."
         findings.append(Finding("other-items", message, "note"))
     _note_twice(study, rows[code >= 0], code[code >= 0], findings)
     return Codes(values.short, events.small(values.codes(rows[code >= 0], code[code >= 0])))
