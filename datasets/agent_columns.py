@@ -21,7 +21,8 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 def agent_labels(reading: Reading) -> tuple[NDArray[np.object_], NDArray[np.integer]]:
     """Return the labels of the agents, in order of appearance, and the agent of each row."""
-    name, n = reading.study.table.agent, reading.text.n_rows
+    layout, n = reading.study.table, reading.text.n_rows
+    name = layout.agent or layout.situation  # without a column of agents every situation is one
     if name is None or not reading.has(name):
         return np.array([str(row) for row in range(1, n + 1)], dtype=object), np.arange(n)
     codes, labels = reading.column(name)
@@ -112,7 +113,7 @@ def agent_weights(reading: Reading, agent: NDArray[np.integer], n: int) -> NDArr
     weight = reading.text.numbers(name)
     if weight is None:
         codes, labels = reading.column(name)
-        weight = np.array([*(_parse_weight(reading.study.table, label) for label in labels), np.nan])[codes]
+        weight = np.array([*(parsed_number(reading.study.table, label) for label in labels), np.nan])[codes]
     wrong = np.flatnonzero(~((weight == 0) | ((weight >= _SMALLEST) & (weight <= 1 / _SMALLEST))))
     if len(wrong):
         _refuse_weights(reading, name, wrong, weight)
@@ -122,7 +123,8 @@ def agent_weights(reading: Reading, agent: NDArray[np.integer], n: int) -> NDArr
     return of_agent
 
 
-def _parse_weight(layout: Table, label: str) -> float:
+def parsed_number(layout: Table, label: str) -> float:
+    """Return the number that a label writes with the marks of the table, NaN when it writes none."""
     plain = label.strip()
     if layout.thousands:
         plain = plain.replace(layout.thousands, "")
@@ -146,7 +148,7 @@ def _refuse_weights(reading: Reading, name: str, wrong: NDArray[np.int64], weigh
             return f"The survey weight {shown(label)} is not a number.", "Give 'thousands' and 'decimal' below [table]."
         if plain.endswith(("%", "‰")):
             return f"The survey weight {shown(label)} has a percent sign.", "Remove it: only ratios of weights count."
-        value = _parse_weight(reading.study.table, label)
+        value = parsed_number(reading.study.table, label)
         if np.isfinite(value):
             size = "negative" if value < 0 else "too small" if value < 1 else "too large"
             return f"The survey weight {shown(label)} is {size}.", remedy

@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..errors import shown
+from .stages import Stages, order_text, orders_of, stages_at
 from .study import Study
 
 _LINES = 8  # areas, and findings, that a display lists before it counts the rest
@@ -79,13 +80,16 @@ class AreaChoices:
     kinds
         Kind of each item, see :class:`~dissensus.datasets.study.Item`; empty when all are choices.
     objects
-        The two objects compared by each item of kind ``pairwise``, empty for others; empty when there are none.
+        The objects of each item of kind ``pairwise`` or ``best_worst``, none for others; empty when there are none.
     learned
         Whether what the goals favour in an item is learned, (item,); empty when all of it is given.
     weights
         ``"free"``, or ``"one"``: all weights are 1.
     behavioural
         Whether the conflict between goals is how far their answers differ; ``conflict`` is then 1 for all pairs.
+    stages
+        What stands beside ``counts``: the later choices of rankings, of best and worst, see
+        :class:`~dissensus.datasets.stages.Stages`; one entry for each item that has them.
     """
 
     name: str
@@ -108,6 +112,13 @@ class AreaChoices:
     learned: tuple[bool, ...] = ()
     weights: str = "free"
     behavioural: bool = False
+    stages: tuple[Stages, ...] = ()
+
+    @property
+    def later_answers(self) -> NDArray[np.int64]:
+        """Number of choices in each pattern that are not among its counts, (pattern,)."""
+        n = len(self.counts)
+        return sum((stages.per_pattern(n) for stages in self.stages), np.zeros(n, dtype=np.int64))
 
     @property
     def states_goals(self) -> NDArray[np.bool_]:
@@ -118,13 +129,13 @@ class AreaChoices:
 
     @property
     def goal_answers(self) -> NDArray[np.int64]:
-        """Number of answers in each pattern that can say which goal an agent holds, (pattern,)."""
-        return self.counts @ self.states_goals[self.item_of_option].astype(np.int64)
+        """Number of answers in each pattern that can say which goal an agent holds, as in ``n_answers``, (pattern,)."""
+        return self.counts @ self.states_goals[self.item_of_option].astype(np.int64) + self.later_answers
 
     @property
     def n_answers(self) -> NDArray[np.int64]:
-        """Number of answers in each pattern, (pattern,)."""
-        return self.counts.sum(axis=1)
+        """Number of answers in each pattern, each choice of a ranking one, (pattern,)."""
+        return self.counts.sum(axis=1) + self.later_answers
 
     @property
     def item_answers(self) -> NDArray[np.int64]:
@@ -134,6 +145,31 @@ class AreaChoices:
         return totals
 
     @property
+    def has_sets(self) -> NDArray[np.bool_]:
+        """Whether an item is asked in situations, whose options differ, and so has no ``counts``, (item,)."""
+        return np.array([kind == "situation" for kind in self.kinds or ("",) * len(self.items)], dtype=bool)
+
+    @property
+    def answered(self) -> NDArray[np.bool_]:
+        """Whether a pattern answers an item, (pattern, item)."""
+        answered = self.item_answers > 0
+        for stages in self.stages:
+            answered[stages.pattern, stages.item] = True
+        return answered
+
+    @property
+    def chosen(self) -> NDArray[np.int64]:
+        """Number of times that agents chose each option, of rankings first, (option,)."""
+        agents = self.n_agents_of_pattern
+        chosen = agents @ self.counts
+        for stages in self.stages:
+            if self.has_sets[stages.item]:
+                first = np.flatnonzero(self.item_of_option == stages.item)[0]
+                picked = stages.shown[np.arange(len(stages.chosen)), stages.chosen]
+                np.add.at(chosen, first + picked[stages.stage], stages.times * agents[stages.pattern])
+        return chosen
+
+    @property
     def n_agents_of_pattern(self) -> NDArray[np.int64]:
         """Number of agents with each pattern, (pattern,)."""
         return np.bincount(self.pattern_of_agent, minlength=len(self.counts))
@@ -141,7 +177,7 @@ class AreaChoices:
     @property
     def missing_share(self) -> NDArray[np.float64]:
         """Share of agents without an answer to each item, (item,)."""
-        answered = self.n_agents_of_pattern @ (self.item_answers > 0)
+        answered = self.n_agents_of_pattern @ self.answered
         return 1.0 - answered / max(1, len(self.pattern_of_agent))
 
     def answer(self, item: int) -> NDArray[np.int64]:
@@ -154,6 +190,21 @@ class AreaChoices:
         """
         own = self.counts[:, self.item_of_option == item]
         return np.where(own.any(axis=1), own.argmax(axis=1), -1)
+
+    def order(self, item: int) -> NDArray[np.int64]:
+        """Return the ranking of each pattern, (pattern, place), as positions in its options, −1 after the last.
+
+        For the best and the worst option those are the first two places; for other items there is one.
+
+        Parameters
+        ----------
+        item
+            Position in ``items``.
+        """
+        for stages in self.stages:
+            if stages.item == item:
+                return orders_of(stages, self.answer(item), int((self.item_of_option == item).sum()))
+        return self.answer(item)[:, None]
 
     def options_of(self, item: int) -> tuple[str, ...]:
         """Return the labels of the options of an item, given its position in ``items``."""
@@ -254,7 +305,8 @@ class Choices:
         ----------
         layout
             ``"wide"``: one row per agent and a column per item, missing for no answer. ``"long"``: one row per agent,
-            item and option chosen, with the number of times.
+            item and option chosen, with the number of times. A ranking is one text, best first;
+            of situations the long table says what was chosen, not what was shown.
 
         Returns
         -------
@@ -267,14 +319,18 @@ class Choices:
             If ``layout`` is neither, or a wide table is asked for and an item is answered many times.
         """
         if layout == "wide":
-            repeated = [item for area in self.areas for item in np.array(area.items, dtype=object)[area.repeated]]
+            several = [area.repeated | area.has_sets for area in self.areas]
+            names = [np.array(area.items, dtype=object) for area in self.areas]
+            repeated = [item for many, own in zip(several, names, strict=True) for item in own[many]]
             if repeated:
                 raise ValueError(f"item {repeated[0]!r} is answered many times: ask for layout='long'")
             columns = self._agent_columns(np.arange(self.n_agents))
             for area in self.areas:
                 for place, item in enumerate(area.items):
+                    ranked = self._ranked(area, place)
                     labels = np.array([*area.options_of(place), None], dtype=object)
-                    columns[item] = labels[area.answer(place)[area.pattern_of_agent]]
+                    answer = labels[area.answer(place)] if ranked is None else ranked
+                    columns[item] = answer[area.pattern_of_agent]
             return pd.DataFrame(columns)
         if layout != "long":
             raise ValueError(f"'layout' is {layout!r}: give 'wide' or 'long'")
@@ -285,9 +341,30 @@ class Choices:
             rows["area"] = np.full(len(agent), area.name, dtype=object)
             rows["item"] = np.array(area.items, dtype=object)[area.item_of_option[option]]
             rows["answer"] = np.array(area.options, dtype=object)[option]
+            for place in range(len(area.items)):
+                ranked, mine = self._ranked(area, place), area.item_of_option[option] == place
+                if ranked is not None:
+                    rows["answer"][mine] = ranked[area.pattern_of_agent[agent[mine]]]
             rows["times"] = area.counts[area.pattern_of_agent[agent], option]
             parts.append(pd.DataFrame(rows))
+            parts += [self._situation_rows(area, stages) for stages in area.stages if area.has_sets[stages.item]]
         return pd.concat(parts, ignore_index=True)
+
+    def _situation_rows(self, area: AreaChoices, stages: Stages) -> pd.DataFrame:
+        """Return what agents chose in situations, and how often, in the form of a long table."""
+        held = stages_at(stages, area.pattern_of_agent)
+        picked = stages.shown[np.arange(len(stages.chosen)), stages.chosen][held.stage]
+        columns: dict[str, NDArray[np.generic]] = self._agent_columns(held.pattern)
+        columns["area"] = np.full(len(picked), area.name, dtype=object)
+        columns["item"] = np.full(len(picked), area.items[stages.item], dtype=object)
+        columns["answer"] = np.array(area.options_of(stages.item), dtype=object)[picked]
+        columns["times"] = held.times
+        return pd.DataFrame(columns)
+
+    def _ranked(self, area: AreaChoices, place: int) -> NDArray[np.object_] | None:
+        """Return the answer of each pattern to an item as text, best first; None where it is one option."""
+        item = self.study.area(area.name).items[place]
+        return order_text(item, area.order(place)) if item.in_stages else None
 
     def _agent_columns(self, rows: NDArray[np.int64]) -> dict[str, NDArray[np.generic]]:
         columns: dict[str, NDArray[np.generic]] = {"agent": self.agents[rows]}
@@ -327,7 +404,7 @@ def _described(area: AreaChoices) -> str:
     sizes = np.unique(np.bincount(area.item_of_option))
     n_options = f"{sizes[0]}" if len(sizes) == 1 else f"{sizes[0]}–{sizes[-1]}"
     items = f"{_counted(len(area.items), 'item')} of {n_options} options"
-    if area.repeated.any():
+    if area.repeated.any() or area.has_sets.any():
         answers = int(area.n_agents_of_pattern @ area.n_answers)
         items += f", {answers:,} answers"
     else:

@@ -54,7 +54,7 @@ def _area_findings(area: AreaChoices) -> list[Finding]:
     if len(area.goals) > 1 and not area.conflict.any():
         message = f"No goals of area {shown(area.name)} conflict: its scores are 0."
         findings.append(Finding("zero-conflict", message, area=area.name))
-    chosen = area.n_agents_of_pattern @ area.counts
+    chosen = area.chosen
     constant, rare = [], []
     for place, item in enumerate(area.items):
         own = np.flatnonzero(area.item_of_option == place)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import shown
-from .study import Item
-from .validation import StudyFaults, kind_of
+from .study import Item, Table
+from .validation import StudyFaults, hint, kind_of, listed
 
 MAX_LEVELS = 11
 """Levels of an ordered scale."""
@@ -61,10 +61,79 @@ def check_kind(item: Item, faults: StudyFaults) -> None:
     if item.objects and item.kind != "pairwise":
         message = f"Item {name} of kind {item.kind!r} names 'objects'."
         faults.add("kind", message, 'Remove them, or write kind = "pairwise".', where, "objects")
+    _check_order(item, faults)
     if item.kind == "ordinal":
         _check_places(item, faults)
     if item.kind == "pairwise":
         _check_pair(item, faults)
+
+
+_OF_KINDS = {
+    "ranks": {"ranking"},
+    "places": {"ranking", "best_worst"},
+    "separator": {"ranking", "best_worst"},
+    "top": {"ranking"},
+    "ties": {"ranking"},
+    "available": {"situation"},
+    "alternative": {"situation"},
+    "features": {"situation"},
+}
+"""Keys that have a meaning for some kinds only."""
+
+
+def _check_order(item: Item, faults: StudyFaults) -> None:
+    """Check how a ranking, or a best and a worst option, is written."""
+    name, where = shown(item.name), f"items.{item.name}]"
+    for key, kinds in _OF_KINDS.items():
+        if item.kind not in kinds and getattr(item, key) != Item.model_fields[key].get_default(
+            call_default_factory=True
+        ):
+            kind = " or ".join(f'kind = "{kind}"' for kind in sorted(kinds, reverse=True))
+            message = f"Item {name} of kind {item.kind!r} has {key!r}."
+            faults.add("kind", message, f"Remove it, or write {kind}.", where, key)
+    if not item.in_stages:
+        return
+    if item.ranks and item.kind == "ranking":
+        _check_ranks(item, faults)
+    wrong = {
+        "repeated": (item.repeated, "is repeated", "Not supported yet: make each answer an item of its own."),
+        "ranks": (item.ranks and item.places, "has both 'ranks' and 'places'", "Keep one of the two."),
+        "ties": (
+            item.ties != "error" and not item.ranks,
+            "has 'ties' without 'ranks'",
+            "Give the columns of the ranks.",
+        ),
+        "top": (
+            (item.top or 0) > len(item.serves),
+            f"asks for {item.top} places",
+            "Give at most the number of options.",
+        ),
+        "places": (
+            len(item.places) > len(item.serves) or (item.kind == "best_worst" and len(item.places) not in {0, 2}),
+            f"has {len(item.places)} 'places'",
+            "Give at most one for each option; for best and worst two.",
+        ),
+    }
+    for key, (is_wrong, what, remedy) in wrong.items():
+        if is_wrong:
+            faults.add("kind", f"Item {name} {what}.", remedy, where, key)
+    cut = [option for option in item.serves if item.separator in option]
+    if cut and not (item.ranks or item.places):
+        message = f"Option {shown(cut[0])} of item {name} holds the separator {shown(item.separator)}."
+        faults.add("kind", message, 'Give another with separator = "…".', "separator", where)
+
+
+def _check_ranks(item: Item, faults: StudyFaults) -> None:
+    name, where = shown(item.name), f"items.{item.name}]"
+    for option in item.ranks:
+        if option not in item.serves:
+            message = f"{shown(option)} of 'ranks' of item {name} is no option."
+            remedy = hint(option, item.serves, f"The options are {listed(item.serves)}.")
+            faults.add("unknown-option", message, remedy, "ranks", where, value=option)
+    lacking = [option for option in item.serves if option not in item.ranks]
+    if lacking:
+        message = f"'ranks' of item {name} names no column for {listed(lacking)}."
+        faults.add("missing-key", message, "Give every option its column.", "ranks", where)
 
 
 def _check_places(item: Item, faults: StudyFaults) -> None:
@@ -91,11 +160,51 @@ def _check_pair(item: Item, faults: StudyFaults) -> None:
         faults.add("kind", message, 'Write objects = ["the first", "the second"].', where, "objects")
 
 
+def check_situations(item: Item, table: Table, faults: StudyFaults) -> None:
+    """Check that an item of kind ``situation`` and the layout of the table fit each other."""
+    name, where = shown(item.name), f"items.{item.name}]"
+    if not table.of_situations:
+        message = f"Item {name} is of kind 'situation', and the layout of the table is {table.layout!r}."
+        remedy = 'Write layout = "situations" (a row for each) or "alternatives" (a row for each option shown).'
+        faults.add("kind", message, remedy, "layout", where)
+        return
+    by_row = table.layout == "alternatives"
+    wrong = {
+        "repeated": (item.repeated, "Remove it: an agent may be in many situations."),
+        "available": (bool(item.available) and by_row, "Remove it: options without a row are not available."),
+        "alternative": (by_row != (item.alternative is not None), 'It names the column of options in "alternatives".'),
+    }
+    for key, (is_wrong, remedy) in wrong.items():
+        if is_wrong:
+            faults.add("kind", f"{key!r} of item {name} does not fit layout {table.layout!r}.", remedy, key, where)
+    named = [("available", option) for option in item.available]
+    for feature_name, feature in item.features.items():
+        at = f"features.{feature_name}]"
+        named += [(f"feature {feature_name}", option) for option in (*feature.columns, *feature.only)]
+        message = f"Feature {shown(feature_name)} of item {name} "
+        if (feature.column is None) == (not feature.columns):
+            faults.add("kind", message + "needs either 'column' or 'columns'.", "Give one of them.", at, where)
+        elif by_row and feature.columns:
+            remedy = 'Write column = "…": the row says which option it is.'
+            faults.add("kind", message + "has 'columns', and a row holds one option.", remedy, at, where)
+        elif feature.columns and feature.only:
+            remedy = "Remove 'only': those named in 'columns' have the feature."
+            faults.add("kind", message + "has both 'columns' and 'only'.", remedy, at, where)
+        elif not by_row and feature.column and not 0 < len(set(feature.only)) < len(item.serves):
+            remedy = "Name some options, not all, in 'only': what all options have alike moves no choice."
+            faults.add("kind", message + "is the same for all options.", remedy, at, where)
+    for what, option in named:
+        if option not in item.serves:
+            message = f"{shown(option)} of {what!r} of item {name} is no option."
+            remedy = hint(option, item.serves, f"The options are {listed(item.serves)}.")
+            faults.add("unknown-option", message, remedy, where, value=option)
+
+
 def check_objects(area: str, items: list[Item], faults: StudyFaults) -> None:
     """Check that an object that is compared in several items of an area serves the same goals in all."""
     known: dict[str, tuple[Item, frozenset[str]]] = {}
     for item in items:
-        if item.kind != "pairwise" or len(item.compared) != 2:
+        if item.kind == "pairwise" and len(item.compared) != 2:
             continue
         for name, served in zip(item.compared, item.serves.values(), strict=False):
             before, goals = known.setdefault(name, (item, frozenset(served)))

@@ -131,6 +131,11 @@ def check_learned(area: Area, faults: StudyFaults) -> None:
     if area.weights == "one" and any(item.kind == "importance" for item in area.items):
         message = f"Area {name} states how important it is, and all its weights are 1."
         faults.add("wrong-value", message, "Remove one of the two.", "weights", header)
+    for item in area.items:
+        if item.in_stages or item.kind == "situation":
+            message = f"Item {shown(item.name)} is of kind {item.kind!r}, and the goals of its area are learned."
+            remedy = "Not supported together yet: say what its options serve, in an area with given goals."
+            faults.add("not-supported", message, remedy, f"items.{item.name}]", "learned", header)
     _check_labels(area, faults)
     _check_number(area, faults)
 

@@ -45,7 +45,8 @@ def draw_parameters(
     dict
         ``goal_share`` (state,), the share without a goal last where the area allows it; ``weight_mean`` and
         ``weight_concentration``, scalars; ``baseline`` (option,); with stated importance ``importance_scale``
-        (importance,); where goals are learned ``affinity`` (goal, option); with groups ``group_goal_share`` (group,
+        (importance,); where goals are learned ``affinity`` (goal, option); with features of options ``coefficient``
+        (feature,); with groups ``group_goal_share`` (group,
         state) and ``group_weight_mean`` (group,).
 
     Raises
@@ -75,6 +76,9 @@ def draw_parameters(
         drawn["affinity"] = _draw_affinity(area, priors.affinity_sd, rng)
     if area.weights == "one":
         drawn = {name: value for name, value in drawn.items() if name not in {"weight_mean", "weight_concentration"}}
+    n_features = sum(len(item.features) for item in area.items)
+    if n_features:
+        drawn["coefficient"] = priors.taste_sd * rng.standard_normal(n_features)
     given = given or {}
     of_groups = [f"group_{name}" for name in ("goal_share", "weight_mean") if name in drawn and n_groups]
     known = [*drawn, *of_groups]
@@ -148,7 +152,7 @@ def has_baseline(area: Area) -> NDArray[np.bool_]:
 
 def _compared(item: Item, strength: NDArray[np.float64], tie: float) -> NDArray[np.float64]:
     """Return the baseline of a comparison: Davidson's, with half the sum of both strengths for a tie."""
-    return _softmax(np.append(strength, strength.mean() + tie)[: len(item.serves)])
+    return _softmax(strength if item.in_stages else np.append(strength, strength.mean() + tie)[: len(item.serves)])
 
 
 def _ends(area: Area) -> NDArray[np.int64]:
@@ -181,7 +185,7 @@ def _checked(area: Area, name: str, value: ArrayLike, shape: tuple[int, ...]) ->
     about = f"'truth' has {name!r} in area {area.name!r}"
     if array.shape != shape:
         raise ValueError(f"{about} of shape {array.shape}; it should be {shape}")
-    if name == "affinity":
+    if name in {"coefficient", "affinity"}:
         if not np.isfinite(array).all():
             raise ValueError(f"{about} that is not finite")
         return array

@@ -12,6 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import Fault, InputError
 from .choices import AreaChoices, Choices, Finding, Truth
+from .situations import Situations, agent_codes, situation_stages
+from .stages import Stages, best_worst_stages, kept_stages, ranking_stages, stages_at
 from .study import Area, Study
 
 _LARGEST = 1 << 62
@@ -22,7 +24,7 @@ _TABLE_SIZE = 1 << 22
 def build_choices(
     study: Study,
     agents: ArrayLike,
-    answers: Mapping[str, NDArray[np.integer]],
+    answers: Mapping[str, NDArray[np.integer] | Situations],
     *,
     groups: Sequence[str] = (),
     group_of_agent: NDArray[np.integer] | None = None,
@@ -43,7 +45,9 @@ def build_choices(
         Labels of the agents, (agent,), distinct text.
     answers
         Answers by name of item: for an item answered once the position of the answer among the item's options,
-        −1 for no answer, (agent,); for a repeated item how often each option was chosen, (agent, option).
+        −1 for no answer, (agent,); for a repeated item how often each option was chosen, (agent, option); for a
+        ranking the options from best on, for best and worst these two, −1 after the last, (agent, place); or
+        :class:`~dissensus.datasets.situations.Situations`.
     groups
         Names of the groups. A group left with no agent is dropped and noted.
     group_of_agent
@@ -151,15 +155,25 @@ def _ranked(key: NDArray[np.int64], span: int) -> tuple[NDArray[np.int64], NDArr
     return first_row[present], (np.cumsum(present) - 1)[key]
 
 
-def _area_choices(area: Area, answers: Mapping[str, NDArray[np.integer]], n: int) -> AreaChoices:
+def _area_choices(area: Area, answers: Mapping[str, NDArray[np.integer] | Situations], n: int) -> AreaChoices:
     """Reduce the answers of one area to its patterns."""
+    situations = {}
+    for place, item in enumerate(area.items):
+        given = answers[item.name]
+        if isinstance(given, Situations):
+            situations[place] = situation_stages(place, item, given)
 
     def columns() -> Iterable[tuple[NDArray[np.integer], int]]:
-        for item in area.items:
+        for place, item in enumerate(area.items):
             given = answers[item.name]
-            if item.repeated:
+            if isinstance(given, Situations):
+                yield agent_codes(situations[place], n)
+            elif item.repeated:
                 for counts in given.T:
                     yield counts, int(counts.max(initial=0)) + 1
+            elif item.in_stages:
+                for ranked in given.T:
+                    yield ranked.astype(np.int64) + 1, len(item.serves) + 1
             else:
                 # the shift by one happens in int64: a narrow type could overflow
                 yield given.astype(np.int64) + 1, len(item.serves) + 1
@@ -168,17 +182,28 @@ def _area_choices(area: Area, answers: Mapping[str, NDArray[np.integer]], n: int
     sizes = [len(item.serves) for item in area.items]
     starts = np.concatenate([[0], np.cumsum(sizes)])
     counts = np.zeros((len(first), starts[-1]), dtype=np.int64)
-    for item, start, size in zip(area.items, starts, sizes, strict=False):
-        given = answers[item.name][first]
+    stages = []
+    for place, (item, start, size) in enumerate(zip(area.items, starts, sizes, strict=False)):
+        answer = answers[item.name]
+        if isinstance(answer, Situations):
+            stages.append(stages_at(situations[place], first))
+            continue
+        given = answer[first]
+        if item.in_stages:
+            make = ranking_stages if item.kind == "ranking" else best_worst_stages
+            stages.append(make(place, given, size))
+            given = given[:, 0]
         if item.repeated:
             counts[:, start : start + size] = given
         else:
             answered = np.flatnonzero(given >= 0)
             counts[answered, start + given[answered].astype(np.int64)] = 1
-    return area_choices(area, counts, rank)
+    return area_choices(area, counts, rank, tuple(stages))
 
 
-def area_choices(area: Area, counts: NDArray[np.int64], pattern_of_agent: NDArray[np.int64]) -> AreaChoices:
+def area_choices(
+    area: Area, counts: NDArray[np.int64], pattern_of_agent: NDArray[np.int64], stages: tuple[Stages, ...] = ()
+) -> AreaChoices:
     """Return the choices of one area from its distinct patterns.
 
     Parameters
@@ -189,6 +214,8 @@ def area_choices(area: Area, counts: NDArray[np.int64], pattern_of_agent: NDArra
         Distinct patterns, (pattern, option), options in the order of the study.
     pattern_of_agent
         Row of ``counts`` of each agent, (agent,).
+    stages
+        Later choices of rankings, of best and worst.
     """
     return AreaChoices(
         name=area.name,
@@ -211,6 +238,7 @@ def area_choices(area: Area, counts: NDArray[np.int64], pattern_of_agent: NDArra
         learned=area.learned_items,
         weights=area.weights,
         behavioural=area.behavioural,
+        stages=stages,
     )
 
 
@@ -219,6 +247,7 @@ def _kept(area: AreaChoices, keep: NDArray[np.bool_]) -> AreaChoices:
     rank = area.pattern_of_agent[keep]
     used = np.bincount(rank, minlength=len(area.counts)) > 0
     fields = {**vars(area), "counts": area.counts[used], "pattern_of_agent": (np.cumsum(used) - 1)[rank]}
+    fields["stages"] = kept_stages(area.stages, used)
     return AreaChoices(**fields)
 
 
@@ -246,7 +275,7 @@ def _refuse_empty(areas: Sequence[AreaChoices], n: int, n_read: int, source: str
         raise InputError(Fault(code="one-agent", message=message, remedy="Give at least two agents.", file=file))
     faults = []
     for area in areas:
-        answered = area.item_answers.any(axis=0)
+        answered = area.answered.any(axis=0)
         for item, any_answer in zip(area.items, answered, strict=True):
             if not any_answer:
                 message = f"Nobody answered item {item!r} of area {area.name!r}."
@@ -289,4 +318,8 @@ def data_hash(
     for area in areas:
         digest.update(area.counts.astype("<i8").tobytes())
         digest.update(area.pattern_of_agent[order].astype("<i8").tobytes())
+        for stages in area.stages:
+            for part in (stages.shown, stages.chosen, stages.worst, stages.pattern, stages.stage, stages.times):
+                digest.update(part.astype("<i8").tobytes())
+            digest.update(stages.features.astype("<f8").tobytes())
     return digest.hexdigest()

@@ -66,6 +66,10 @@ class Reading:
             )
         )
 
+    def note(self, code: str, message: str) -> None:
+        """Add a finding that weakens no number."""
+        self.findings.append(Finding(code, message, "note"))
+
     def stop(self) -> None:
         """Raise the faults found so far, in the order of their lines."""
         structure = list(self.text.faults)

@@ -41,10 +41,9 @@ def refuse_agents_twice(reading: Reading, agent: NDArray[np.integer], n: int) ->
     _, labels = reading.text.column(name)
     options = []
     for item in reading.study.items:
-        if not reading.has(item.column):
-            continue
-        codes, texts = reading.text.column(item.column)
-        options.append(options_of(item, texts, reading.study.table.missing)[codes])
+        for column in filter(reading.has, item.columns):
+            codes, texts = reading.text.column(column)
+            options.append(codes if item.in_stages else options_of(item, texts, reading.study.table.missing)[codes])
     for place in again[:LISTED]:
         row, other = int(order[place - 1]), int(order[place])
         same = all(option[row] == option[other] for option in options)
@@ -75,7 +74,7 @@ def once(
     answer = np.full(n, MISSING, dtype=option.dtype)
     answer[agent] = option  # of several answers the last stays
     dropped = len(rows) - int((answer >= 0).sum())
-    rule = reading.study.table.on_duplicate
+    rule = reading.study.table.rule_of_duplicates
     if not dropped or rule == "keep_last":
         return answer, dropped
     order = np.argsort(agent, kind="stable")

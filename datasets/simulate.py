@@ -14,6 +14,8 @@ from .answer_probability import option_probabilities
 from .choices import Choices, Truth
 from .parameters import Parameters, draw_parameters, uniform_baseline
 from .patterns import build_choices
+from .situations import Situations, draw_situations, entered_situations
+from .stages import draw_order
 from .study import Area, Item, Study
 
 _CHUNK = 16_384
@@ -29,6 +31,7 @@ def simulate(
     groups: Sequence[str] | Mapping[str, float] | None = None,
     missing: float = 0.0,
     answers_per_item: int = 5,
+    situations: Choices | None = None,
 ) -> Choices:
     """Simulate the answers of agents whose goals and weights are then known.
 
@@ -60,6 +63,9 @@ def simulate(
         table.
     answers_per_item
         Number of answers of an agent to a repeated item.
+    situations
+        Choices whose agents' situations are taken for items of kind ``situation``: the first simulated agent is asked
+        what its first agent was asked, and so on, again from the first when it has fewer. Needed with such items.
 
     Returns
     -------
@@ -79,6 +85,7 @@ def simulate(
         raise ValueError(f"'missing' is {missing}; it is a probability below 1")
     if answers_per_item < 1:
         raise ValueError(f"'answers_per_item' is {answers_per_item}; it is at least 1")
+    asked = _asked_situations(study, situations, n_agents)
     rng = np.random.default_rng(seed)
     names, shares = _group_shares(groups)
     given = _checked_names(truth or {}, study)
@@ -93,7 +100,7 @@ def simulate(
 
     goals = np.empty((n_agents, len(study.areas)), dtype=object)
     weights = np.zeros((n_agents, len(study.areas)))
-    answers: dict[str, NDArray[np.integer]] = {}
+    answers: dict[str, NDArray[np.integer] | Situations] = {}
     # one stream per area: what is given for one area leaves the others as they were
     for column, (area, stream) in enumerate(zip(study.areas, rng.spawn(len(study.areas)), strict=True)):
         goal, weight = _draw_states(area, parameters[area.name], group_of_agent, rng=stream)
@@ -110,6 +117,8 @@ def simulate(
             rng=stream,
             missing=missing,
             answers_per_item=answers_per_item,
+            asked=asked,
+            taste=parameters[area.name].get("coefficient", np.zeros(0)),
         )
 
     labels = np.arange(1, n_agents + 1).astype(str).astype(object)
@@ -164,36 +173,84 @@ def _draw_answers(
     rng: np.random.Generator,
     missing: float,
     answers_per_item: int,
-) -> dict[str, NDArray[np.integer]]:
+    asked: Mapping[str, Situations],
+    taste: NDArray[np.float64],
+) -> dict[str, NDArray[np.integer] | Situations]:
     """Draw the answers of all agents to the items of one area, in the form :func:`build_choices` takes."""
     n = len(goal)
     sizes = np.array([len(item.serves) for item in area.items])
     item_of_option = np.repeat(np.arange(len(sizes)), sizes)
     starts = np.cumsum(sizes) - sizes
     held = np.where(goal == len(area.goals), -1, goal)
-    answers = {item.name: _no_answers(item, n) for item in area.items}
+    answers = {item.name: _no_answers(item, n) for item in area.items if item.kind != "situation"}
     for first in range(0, n, _CHUNK):
         rows = slice(first, min(first + _CHUNK, n))
         p = option_probabilities(area, baseline, weight[rows], held[rows], scale, single=single, affinity=affinity)
         drawn = draw_options(p, item_of_option, rng) - starts  # (agent, item)
         for position, item in enumerate(area.items):
-            if item.repeated:
+            if item.kind == "situation":
+                continue
+            if item.in_stages:
+                own = p[:, item_of_option == position]
+                order = draw_order(own, drawn[:, position], item, rng)
+                order[rng.random(len(p)) < missing] = -1
+                answers[item.name][rows] = order
+            elif item.repeated:
                 times = rng.binomial(answers_per_item, 1 - missing, size=len(p))
                 answers[item.name][rows] = rng.multinomial(times, p[:, item_of_option == position])
             else:
                 chosen = drawn[:, position]
                 answers[item.name][rows] = np.where(rng.random(len(p)) < missing, -1, chosen) if missing else chosen
-    return answers
+    first = 0
+    drawn_situations: dict[str, Situations] = {}
+    for position, item in enumerate(area.items):
+        if item.kind == "situation":
+            own = taste[first : first + len(item.features)]
+            first += len(item.features)
+            pull = area.kappa * weight[:, None] * _served(item, area)[held]
+            utility = np.log(baseline[item_of_option == position]) + pull
+            drawn_situations[item.name] = draw_situations(asked[item.name], utility, own, rng, missing=missing)
+    return {**answers, **drawn_situations}
+
+
+def _served(item: Item, area: Area) -> NDArray[np.float64]:
+    """Return whether each option serves each goal, as 0 and 1, with a last row for no goal, (goal, option)."""
+    served = [[goal in goals for goals in item.serves.values()] for goal in area.goals]
+    return np.array([*served, [False] * len(item.serves)], dtype=np.float64)
+
+
+def _asked_situations(study: Study, situations: Choices | None, n_agents: int) -> dict[str, Situations]:
+    """Return the situations of the agents, without what they choose, by item."""
+    names = [item.name for item in study.items if item.kind == "situation"]
+    if not names:
+        return {}
+    if situations is None:
+        raise ValueError(f"item {names[0]!r} is asked in situations: give choices that have them as 'situations'")
+    found = {}
+    for area in situations.areas:
+        taken = area.pattern_of_agent[np.arange(n_agents) % situations.n_agents]
+        for stages in area.stages:
+            if area.items[stages.item] in names:
+                found[area.items[stages.item]] = entered_situations(stages, taken)
+    lacking = [name for name in names if name not in found]
+    if lacking:
+        raise ValueError(f"'situations' holds none of item {lacking[0]!r}")
+    return found
 
 
 def _no_answers(item: Item, n: int) -> NDArray[np.integer]:
+    if item.in_stages:
+        return np.full((n, item.n_places), -1, dtype=np.int32)
     return np.zeros((n, len(item.serves)), dtype=np.int32) if item.repeated else np.full(n, -1, dtype=np.int32)
 
 
 def _is_single(area: Area, answers_per_item: int) -> bool:
     """Whether agents answer once in the area, so that weight and baseline are not seen."""
     asked = [item for item in area.items if item.kind != "importance"]
-    return len(asked) == 1 and (not asked[0].repeated or answers_per_item == 1)
+    if len(asked) > 1 or asked[0].kind == "situation":
+        return False
+    choices = answers_per_item if asked[0].repeated else min(asked[0].n_places, len(asked[0].serves) - 1)
+    return choices <= 1
 
 
 def _group_shares(
@@ -229,7 +286,11 @@ def _checked_names(truth: Mapping[str, Mapping[str, ArrayLike]], study: Study) -
 def _study_of_table(study: Study, groups: Sequence[str]) -> Study:
     """Return the study of the table that the agents fill, with columns for agents and their groups."""
     table = study.table
-    used = {item.column for item in study.items} if table.layout == "wide" else {table.item, table.answer}
+    used = (
+        {column for item in study.items for column in item.columns}
+        if table.layout == "wide"
+        else {table.item, table.answer}
+    )
     changes: dict[str, Any] = {"agent": table.agent or _free("agent", used), "survey_weight": None, "times": None}
     changes["group"] = (table.group or _free("group", used | {changes["agent"]})) if groups else None
     # declaring the groups keeps their order; where the study declares them, their codes are kept

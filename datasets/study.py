@@ -38,7 +38,7 @@ MAX_DEPTH = 32
 Size = Annotated[int, Field(gt=0)]
 Positive = Annotated[float, Field(gt=0)]
 Pair = Annotated[tuple[Positive, Positive], Field(strict=False)]
-Kind = Literal["choice", "ordinal", "pairwise", "importance"]
+Kind = Literal["choice", "ordinal", "pairwise", "importance", "ranking", "best_worst", "situation"]
 Entry = float | tuple[float, float] | str
 """A number from 0 to 1, a range, or ``"beta(a, b)"``."""
 View = Entry | dict[str, Entry] | tuple[tuple[Entry, ...], ...]
@@ -75,11 +75,15 @@ class Table(Part):
     Parameters
     ----------
     layout
-        ``"wide"``, one row per agent, or ``"long"``, one row per answer.
+        ``"wide"``, one row per agent, or ``"long"``, one row per answer. For items of kind ``situation``
+        ``"situations"``, one row per choice situation, or ``"alternatives"``, one row for each option shown in one;
+        what other items ask must be answered alike in all rows of an agent there.
     agent, group, survey_weight
         Names of columns; without ``agent`` every row of a wide table is an agent.
     item, answer
         Names of columns of a long table.
+    situation
+        Name of the column that tells situations apart, in the layout ``"alternatives"``.
     times
         Name of the column that says how often: in a wide table without ``agent``, how many agents a row stands for (a
         published table of counts); in a long one, how often the agent gave the answer, to a repeated item.
@@ -103,12 +107,13 @@ class Table(Part):
         Sizes above which a table is refused.
     """
 
-    layout: Literal["wide", "long"] = "wide"
+    layout: Literal["wide", "long", "situations", "alternatives"] = "wide"
     agent: Text | None = None
     group: Text | None = None
     survey_weight: Text | None = None
     item: Text | None = None
     answer: Text | None = None
+    situation: Text | None = None
     times: Text | None = None
     missing: Texts = ("",)
     group_missing: Literal["error", "overall_only"] = "error"
@@ -119,6 +124,40 @@ class Table(Part):
     systems: Texts = ()
     groups: dict[Text, Texts] = Field(default_factory=dict)
     limits: Limits = Limits()
+
+    @property
+    def of_situations(self) -> bool:
+        """Whether an agent has as many rows as it makes choices."""
+        return self.layout in {"situations", "alternatives"}
+
+    @property
+    def rule_of_duplicates(self) -> str:
+        """What two answers of one agent to one item are; where it has many rows, equal ones are one answer."""
+        return "keep_one" if self.of_situations else self.on_duplicate
+
+
+class Feature(_Part):
+    """A feature of the options of an item of kind ``situation``: ``[areas.X.items.Y.features.Z]``.
+
+    Its coefficient β says how much the utility of an option grows with ``per`` units of it.
+
+    Parameters
+    ----------
+    column
+        Column that holds it: in the layout ``"alternatives"`` for the option of the row, in ``"situations"`` for the
+        options named by ``only`` (a property of the situation or the agent).
+    columns
+        In the layout ``"situations"`` the column of each option, option → column; 0 for others.
+    only
+        The options that have the feature, 0 for others; empty for all.
+    per
+        The unit of the coefficient, to which its prior refers: with ``per = 100`` the utility per 100.
+    """
+
+    column: Text | None = None
+    columns: dict[Text, Text] = Field(default_factory=dict)
+    only: Texts = ()
+    per: Positive = 1.0
 
 
 class Item(Part):
@@ -137,10 +176,33 @@ class Item(Part):
     kind
         ``"choice"``: one of the options, by the choice rule of the area. ``"ordinal"``: levels of a scale, from lowest
         to highest. ``"pairwise"``: one of two objects, or a tie, the third option. ``"importance"``: levels of stated
-        importance, from least to most, which serve no goal.
+        importance, from least to most, which serve no goal. ``"ranking"``: the options in order of preference, all or
+        the best of them. ``"best_worst"``: the most and the least attractive of the options, which other items may
+        show in other sets. ``"situation"``: many choices from sets of options that differ, by the rule ``luce``.
     objects
         For ``"pairwise"`` the names of the two objects compared, which may be compared with others in other items; by
         default the labels of the first two options.
+    ranks
+        For ``"ranking"`` in a wide table the column that holds each option's rank, option → column; 1 is the best, a
+        missing code means not ranked. Without it and ``places`` the item's column holds the options in order.
+    places
+        For ``"ranking"`` in a wide table the columns that hold the option at the first place, the second, and so on;
+        for ``"best_worst"`` those that hold the best and the worst.
+    separator
+        What stands between the options in the item's column, for ``"ranking"`` and ``"best_worst"``.
+    top
+        For ``"ranking"`` the number of places that were asked for; None for all.
+    ties
+        For ``"ranking"`` with ``ranks`` what options of equal rank are: an ``"error"``; ``"cut"`` ends the ranking
+        before them; ``"order"`` takes them in the order of the study.
+    available
+        For ``"situation"`` in the layout ``"situations"`` the column that says whether an option can be chosen (1) or
+        not (0), option → column; those not named always can.
+    alternative
+        For ``"situation"`` in the layout ``"alternatives"`` the column that names the option of the row; ``column``
+        then holds 1 for the one chosen, else 0.
+    features
+        For ``"situation"`` the features of the options, by name.
     """
 
     name: Text
@@ -149,6 +211,39 @@ class Item(Part):
     repeated: bool = False
     kind: Kind = "choice"
     objects: Texts = ()
+    ranks: dict[Text, Text] = Field(default_factory=dict)
+    places: Texts = ()
+    separator: Text = ">"
+    top: Size | None = None
+    ties: Literal["error", "cut", "order"] = "error"
+    available: dict[Text, Text] = Field(default_factory=dict)
+    alternative: Text | None = None
+    features: dict[Text, Feature] = Field(default_factory=dict)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns of a table, unless it is long, that hold its answers."""
+        return tuple(self.ranks.values()) or self.places or (self.column,)
+
+    @property
+    def other_columns(self) -> tuple[str, ...]:
+        """Columns about what was shown, which several items may read."""
+        read = [*self.available.values(), *([self.alternative] if self.alternative else [])]
+        for feature in self.features.values():
+            read += [*([feature.column] if feature.column else []), *feature.columns.values()]
+        return tuple(dict.fromkeys(read))
+
+    @property
+    def n_places(self) -> int:
+        """Largest number of options that one answer names: 1, or 2 for best and worst, or the length of a ranking."""
+        if self.kind == "ranking":
+            return min(self.top or len(self.serves), len(self.serves))
+        return 2 if self.kind == "best_worst" else 1
+
+    @property
+    def in_stages(self) -> bool:
+        """Whether an answer is a first choice and then choices from what is left."""
+        return self.kind in {"ranking", "best_worst"}
 
     @property
     def options(self) -> tuple[str, ...]:
@@ -157,7 +252,9 @@ class Item(Part):
 
     @property
     def compared(self) -> tuple[str, ...]:
-        """The two objects that are compared; empty for other kinds."""
+        """The objects whose strengths are shared with other items: two, or all options of best and worst; else none."""
+        if self.kind == "best_worst":
+            return self.options
         return () if self.kind != "pairwise" else self.objects or self.options[:2]
 
 
@@ -230,7 +327,7 @@ class Area(Part):
 
     @property
     def objects(self) -> tuple[tuple[str, ...], ...]:
-        """The objects each item compares, empty for other kinds; empty when no item compares any."""
+        """The objects of each item whose strengths are shared, none for most kinds; empty when no item has any."""
         compared = tuple(item.compared for item in self.items)
         return compared if any(compared) else ()
 
@@ -265,6 +362,9 @@ class Priors(Part):
         Median and standard deviation of the logarithm of the scale λ of stated importance (log-normal).
     affinity_sd
         Standard deviation of the zero-sum logits by which a learned goal favours the options of an item.
+    taste_sd
+        Standard deviation of the coefficients β of the features of options, per unit of the feature as the study
+        scales it (normal, mean 0).
     """
 
     goal_share: Positive = 1.0
@@ -274,6 +374,7 @@ class Priors(Part):
     group_sd: Positive = 0.5
     importance_scale: Pair = (4.0, 0.5)
     affinity_sd: Positive = 1.5
+    taste_sd: Positive = 1.0
 
 
 class Study(Part):

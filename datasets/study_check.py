@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import LISTED, InputError, brief, shown
 from ..forward_model.problem_area import conflict_matrix
-from .item_check import check_kind, check_objects, importance_item
+from .item_check import check_kind, check_objects, check_situations, importance_item
 from .learned_goals import check_learned, check_options, listed_options, with_learned_goals
 from .log_check import check_alone, check_questions, checked_log, log_table
 from .study import Area, Conflict, Entry, Item, Priors, Study, Table, View
@@ -121,11 +121,16 @@ def _table(raw: Any, faults: StudyFaults) -> Table | None:
 
 
 def _check_layout(table: Table, areas: list[Area], faults: StudyFaults) -> None:
+    _check_situations(table, areas, faults)
     if table.layout == "long":
         for key in ("agent", "item", "answer"):
             if getattr(table, key) is None:
                 message = f"A long table needs 'table.{key}', the name of a column."
                 faults.add("missing-key", message, f'Add {key} = "…" below [table].', "long")
+        for item in (item for area in areas for item in area.items if item.ranks or item.places):
+            message = f"Item {shown(item.name)} names columns of its own, which a long table does not have."
+            remedy = 'Write the options in order in one answer, such as "a>b>c", or give a wide table.'
+            faults.add("wrong-value", message, remedy, f"items.{item.name}]", "ranks", "places")
         return
     if table.times is not None and table.agent is not None:
         message = "A row of a wide table stands for one agent where 'table.agent' names them, and for many by 'times'."
@@ -141,6 +146,25 @@ def _check_layout(table: Table, areas: list[Area], faults: StudyFaults) -> None:
                 faults.add(
                     "wrong-value", message, 'Write layout = "long" below [table].', f"items.{item.name}]", "repeated"
                 )
+
+
+def _check_situations(table: Table, areas: list[Area], faults: StudyFaults) -> None:
+    """Check that the layout of the table and items of kind ``situation`` go together."""
+    situations = [item for area in areas for item in area.items if item.kind == "situation"]
+    for item in situations:
+        check_situations(item, table, faults)
+    if table.of_situations:
+        if not situations:
+            message = f"Layout {table.layout!r} is for items of kind 'situation', and there are none."
+            faults.add("wrong-value", message, 'Write kind = "situation" below the item.', "layout")
+        if table.times is not None:
+            message = f"'table.times' has no meaning in layout {table.layout!r}."
+            faults.add("wrong-value", message, "Remove it.", "times")
+    if (table.situation is not None) != (table.layout == "alternatives"):
+        message = f"'table.situation' does not fit layout {table.layout!r}."
+        faults.add(
+            "wrong-value", message, 'It names the column of situations in "alternatives".', "situation", "layout"
+        )
 
 
 def _areas(raw: Any, faults: StudyFaults) -> list[Area]:
@@ -383,7 +407,7 @@ def _check_items(areas: list[Area], table: Table | None, faults: StudyFaults) ->
     items = [item for area in areas for item in area.items]
     for what, code, counts in (
         ("Item", "item-twice", Counter(item.name for item in items)),
-        ("Column", "column-twice", Counter(item.column for item in items if item.column)),
+        ("Column", "column-twice", Counter(column for item in items for column in item.columns if column)),
     ):
         for name in [name for name, times in counts.items() if times > 1]:
             times = counts[name]

@@ -14,8 +14,10 @@ from .agent_columns import agent_groups, agent_labels, agent_weights
 from .choices import Choices, Finding
 from .look_alike import near_duplicates
 from .patterns import build_choices, distinct_rows
+from .ranking_columns import orders_of_agents, text_orders, wide_orders
 from .reading import Reading, place_of
 from .repeated_answers import MISSING, UNKNOWN, note_kept, once, options_of, refuse_agents_twice
+from .situations import Situations, long_situations, row_situations
 from .study import Item, Study
 from .text_table import open_table
 from .times_column import agents_of_rows, refuse_times, row_times
@@ -57,7 +59,9 @@ def read_table(table: Any, study: Study, *, delimiter: str | None = None, source
     _check_delimiter(delimiter)
     layout = study.table
     roles = [layout.agent, layout.group, layout.survey_weight, layout.times]
-    roles += [item.column for item in study.items] if layout.layout == "wide" else [layout.item, layout.answer]
+    roles.append(layout.situation)
+    items = [c for item in study.items for c in (*item.columns, *item.other_columns)]
+    roles += [layout.item, layout.answer] if layout.layout == "long" else items
     wanted = [name for name in dict.fromkeys(roles) if name is not None]
     text = open_table(
         table, wanted, layout.limits, plain=layout.agent, delimiter=delimiter or layout.delimiter, source=source
@@ -73,19 +77,19 @@ def read_table(table: Any, study: Study, *, delimiter: str | None = None, source
     agents, agent_of_row = agent_labels(reading)
     times = row_times(reading)
     answers = (
-        _wide(reading, agent_of_row, len(agents))
-        if layout.layout == "wide"
-        else _long(reading, agent_of_row, len(agents), times)
+        _long(reading, agent_of_row, len(agents), times)
+        if layout.layout == "long"
+        else _wide(reading, agent_of_row, len(agents))
     )
     groups, group = agent_groups(reading, agent_of_row, len(agents))
     weight = agent_weights(reading, agent_of_row, len(agents))
     if reading.faults and not text.faults:  # rows that could not be split may hold the answers
         _check_empty(reading, agents, answers)
     reading.stop()
-    if times is not None and layout.layout == "wide":
+    if times is not None and layout.layout != "long":
         rows = agents_of_rows(reading, times)
         agents = np.arange(1, len(rows) + 1).astype(str).astype(object)
-        answers = {item: given[rows] for item, given in answers.items()}
+        answers = {item: given[rows] for item, given in answers.items() if not isinstance(given, Situations)}
         group = None if group is None else group[rows]
         weight = None if weight is None else weight[rows]
     return build_choices(
@@ -112,6 +116,7 @@ def _check_columns(reading: Reading, wanted: Sequence[str]) -> list[str]:
     lacking = [name for name in wanted if name not in names]
     roles = {layout.agent: "agent", layout.group: "group", layout.survey_weight: "survey_weight"}
     roles |= {layout.item: "item", layout.answer: "answer", layout.times: "times"}
+    roles |= {layout.situation: "situation"}
     for name in lacking:
         what = f"'table.{roles[name]}' names" if name in roles else "The study names an item with"
         remedy = hint(name, names, f"Its columns are {listed(names)}.")
@@ -135,14 +140,16 @@ def _check_columns(reading: Reading, wanted: Sequence[str]) -> list[str]:
     return [name for name in wanted if name in names]
 
 
-def _check_empty(reading: Reading, agents: NDArray[np.object_], answers: Mapping[str, NDArray[np.integer]]) -> None:
+def _check_empty(
+    reading: Reading, agents: NDArray[np.object_], answers: Mapping[str, NDArray[np.integer] | Situations]
+) -> None:
     """Add, beside other faults, those that :func:`build_choices` would find had it been reached."""
     if len(agents) == 1:
         reading.add("one-agent", "The table holds one agent, and a score is about pairs.", "Give at least two agents.")
     faulty = {fault.column for fault in reading.faults}
     for item in reading.study.items if reading.study.table.layout == "wide" else ():
         given = answers.get(item.name)
-        if given is not None and item.column not in faulty and not (given >= 0).any():
+        if isinstance(given, np.ndarray) and item.column not in faulty and not (given >= 0).any():
             message = f"Nobody answered item {shown(item.name)}."
             remedy = "Leave the item out of the study, or check its column and the codes in 'missing'."
             reading.add("empty-item", message, remedy, column=item.column)
@@ -163,7 +170,9 @@ def _check_pasted(reading: Reading, wanted: Sequence[str]) -> None:
         reading.add("header-repeated", "The row repeats the header.", "Remove it.", row=row, count=count)
     rows = np.delete(np.arange(reading.text.n_rows), headers)
     layout = reading.study.table
-    distinct = layout.agent is not None and not any(item.repeated for item in reading.study.items)
+    distinct = (
+        layout.agent is not None and not layout.of_situations and not any(item.repeated for item in reading.study.items)
+    )
     half = len(rows) // 2
     # where rows may be alike, few of them repeat in order by chance
     twice = len(rows) % 2 == 0 and half >= (2 if distinct else 10) and (layout.on_duplicate == "error" or not distinct)
@@ -183,13 +192,26 @@ def _check_pasted(reading: Reading, wanted: Sequence[str]) -> None:
         reading.stop()
 
 
-def _wide(reading: Reading, agent: NDArray[np.integer], n: int) -> dict[str, NDArray[np.integer]]:
-    """Return the answers of a wide table by item."""
-    if n < len(agent) and reading.study.table.on_duplicate == "error":
+def _wide(reading: Reading, agent: NDArray[np.integer], n: int) -> dict[str, NDArray[np.integer] | Situations]:
+    """Return the answers of a table by item, unless it is long."""
+    layout = reading.study.table
+    if n < len(agent) and layout.rule_of_duplicates == "error":
         refuse_agents_twice(reading, agent, n)
-    answers: dict[str, NDArray[np.integer]] = {}
+    answers: dict[str, NDArray[np.integer] | Situations] = {}
     kept = 0
     for item in reading.study.items:
+        if item.kind == "situation":
+            read = long_situations if layout.layout == "alternatives" else row_situations
+            found = read(reading, item, agent)
+            if found is not None:
+                answers[item.name] = found
+            continue
+        if item.in_stages:
+            order = wide_orders(reading, item)
+            if order is not None and (n == len(agent) or layout.rule_of_duplicates != "error"):
+                answers[item.name], dropped = orders_of_agents(reading, item, np.arange(len(agent)), agent, order, n)
+                kept += dropped
+            continue
         if not reading.has(item.column):
             continue
         codes, labels = reading.column(item.column)
@@ -198,17 +220,18 @@ def _wide(reading: Reading, agent: NDArray[np.integer], n: int) -> dict[str, NDA
             _unknown_option(reading, item, option == UNKNOWN, codes, labels, item.column)
         if n == len(agent):
             answers[item.name] = option
-        elif reading.study.table.on_duplicate != "error":
+        elif layout.rule_of_duplicates != "error":
             rows = np.flatnonzero(option >= 0)
             answers[item.name], dropped = once(reading, item, rows, agent[rows], option[rows], n)
             kept += dropped
-    note_kept(reading, kept)
+    if not layout.of_situations:
+        note_kept(reading, kept)
     return answers
 
 
 def _long(
     reading: Reading, agent: NDArray[np.integer], n: int, times: NDArray[np.int64] | None
-) -> dict[str, NDArray[np.integer]]:
+) -> dict[str, NDArray[np.integer] | Situations]:
     """Return the answers of a long table by item."""
     study, layout = reading.study, reading.study.table
     assert layout.item is not None and layout.answer is not None
@@ -221,10 +244,18 @@ def _long(
     codes, labels = reading.column(layout.answer)
     order = np.argsort(item_of_row, kind="stable")
     bounds = np.searchsorted(item_of_row[order], np.arange(len(study.items) + 1))
-    answers: dict[str, NDArray[np.integer]] = {}
+    answers: dict[str, NDArray[np.integer] | Situations] = {}
     kept = 0
     for place, item in enumerate(study.items):
         rows = order[bounds[place] : bounds[place + 1]]
+        if item.in_stages:
+            rows = np.sort(rows if times is None else rows[times[rows] > 0])
+            ranked = text_orders(reading, item, rows, codes, labels, layout.answer)
+            answers[item.name], dropped = orders_of_agents(reading, item, rows, agent[rows], ranked, n)
+            if times is not None:
+                refuse_times(reading, item, rows, times)
+            kept += dropped
+            continue
         option = options_of(item, labels, layout.missing)[codes[rows]]
         if (option == UNKNOWN).any():
             unknown = np.zeros(len(codes), dtype=bool)

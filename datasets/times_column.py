@@ -21,7 +21,7 @@ def row_times(reading: Reading) -> NDArray[np.int64] | None:
     if name is None or not reading.has(name):
         return None
     codes, labels = reading.column(name)
-    number = np.array([*(_parse(label) for label in labels), -1], dtype=np.int64)[codes]
+    number = np.array([*(whole_number(label) for label in labels), -1], dtype=np.int64)[codes]
     wrong, empty = number < 0, (codes < 0) | (codes == place_of(labels, ""))
     remedy = "Give a whole number, 0 or more, in digits."
     if empty.any():
@@ -41,7 +41,8 @@ def row_times(reading: Reading) -> NDArray[np.int64] | None:
     return np.asarray(np.maximum(number, 0))
 
 
-def _parse(label: str) -> int:
+def whole_number(label: str) -> int:
+    """Return the number that a label writes in digits, −1 when it writes none."""
     plain = label.strip()
     return int(plain.split(".")[0]) if _WHOLE.fullmatch(plain) else -1
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from ..errors import LISTED, Fault, brief, shown
 from .look_alike import folded
-from .study import Limits
+from .study import Feature, Limits
 
 RESERVED = ("cluster", "strata", "replicate_weights")
 """Keys whose meaning is planned; ignoring them would give intervals that are too narrow."""
@@ -138,8 +138,9 @@ def _add_problem(problem: Any, path: str, known: tuple[str, ...], faults: StudyF
     key = loc[-1] if loc else path
     name = ".".join([*([path] if path else []), *loc])
     kind, value = problem["type"], problem["input"]
-    if kind == "extra_forbidden":  # within [table.limits], the one part within a part
-        _add_unknown(key, ".".join([path, *loc[:-1]]), tuple(Limits.model_fields), faults)
+    if kind == "extra_forbidden":  # within [table.limits] or a feature, the parts within a part
+        part = Feature if "features" in loc[:-1] else Limits
+        _add_unknown(key, ".".join([path, *loc[:-1]]), tuple(part.model_fields), faults)
     elif kind == "missing":
         faults.add("missing-key", f"The key {shown(name)} is missing.", f"Add it below [{path}].", f"[{path}]")
     else:

@@ -11,6 +11,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from .choices import AreaChoices, Choices
+from .ranking_columns import order_columns
+from .stages import order_text
 from .study import Table
 
 
@@ -32,7 +34,7 @@ def write_table(choices: Choices, path: str | Path) -> None:
     ------
     ValueError
         If the path ends otherwise, or the study cannot be written: agents without a group where it demands
-        one.
+        one, or choice situations.
     """
     target = Path(path)
     suffix = target.suffix.lower()
@@ -58,6 +60,8 @@ def write_table(choices: Choices, path: str | Path) -> None:
 def to_arrow(choices: Choices) -> pa.Table:
     """Return answers as an arrow table of text in the layout of their study; see :func:`write_table`."""
     layout = choices.study.table
+    if layout.of_situations:
+        raise ValueError("choice situations are not written: what was shown is known only to the table they came from")
     if layout.layout == "wide":
         columns = _agent_columns(choices, np.arange(choices.n_agents))
         for area in choices.areas:
@@ -90,9 +94,14 @@ def _agent_columns(choices: Choices, rows: NDArray[np.int64]) -> dict[str, pa.Ar
 def _wide_columns(choices: Choices, area: AreaChoices) -> dict[str, pa.Array]:
     columns = {}
     for position, item in enumerate(choices.study.area(area.name).items):
+        blank = _blank(choices.study.table, item.options)
+        if item.in_stages:
+            ranked = order_columns(item, area.order(position), blank)
+            columns |= {name: pa.array(text[area.pattern_of_agent], type=pa.string()) for name, text in ranked.items()}
+            continue
         counts = area.counts[:, area.item_of_option == position]
         answer = np.where(counts.any(axis=1), counts.argmax(axis=1), -1)[area.pattern_of_agent]
-        columns[item.column] = _text(item.options, answer, _blank(choices.study.table, item.options))
+        columns[item.column] = _text(item.options, answer, blank)
     return columns
 
 
@@ -100,7 +109,7 @@ def _long_columns(choices: Choices) -> dict[str, pa.Array]:
     """One row per answer, those of an agent together, items and options in the order of the study."""
     agents, items, options = [], [], []
     names: list[str] = []
-    labels: list[str] = []
+    labels: list[str | None] = []
     for area in choices.areas:
         pattern, option = np.nonzero(area.counts)
         times = area.counts[pattern, option]
@@ -114,9 +123,15 @@ def _long_columns(choices: Choices) -> dict[str, pa.Array]:
         row = first[area.pattern_of_agent][agent] + step
         agents.append(agent)
         items.append(len(names) + area.item_of_option[option[row]])
-        options.append(len(labels) + option[row])
-        names += [item.column for item in choices.study.area(area.name).items]
+        chosen = len(labels) + option[row]
         labels += area.options
+        for position, item in enumerate(choices.study.area(area.name).items):
+            if item.in_stages:
+                mine = area.item_of_option[option[row]] == position
+                chosen[mine] = len(labels) + area.pattern_of_agent[agent[mine]]
+                labels += order_text(item, area.order(position)).tolist()
+        options.append(chosen)
+        names += [item.column for item in choices.study.area(area.name).items]
     order = np.argsort(np.concatenate(agents), kind="stable")
     layout = choices.study.table
     columns = _agent_columns(choices, np.concatenate(agents)[order])

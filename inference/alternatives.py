@@ -15,7 +15,7 @@ from scipy.linalg import LinAlgError
 from ..datasets.learned_goals import largest_number
 from .annealing import annealed_draws
 from .area_scores import AreaScores, area_scores, population_scores
-from .density import AreaDensity, null_density, restructured, row_log_likelihood, with_number
+from .density import AreaDensity, null_density, restructured, row_log_likelihood, rule_matters, with_number
 from .importance import MAX_KHAT, importance_draws, resample
 from .learned_goals import is_symmetric, with_pivot
 from .mode import find_modes
@@ -57,7 +57,8 @@ def alternatives_of(density: AreaDensity) -> tuple[Alternative, ...]:
     """
     area, own = density.area, own_structure(density)
     if not any(area.learned):
-        return STRUCTURES
+        one_rule = bool(area.stages) and not rule_matters(area)
+        return tuple(kind for kind in STRUCTURES if kind.rule == area.rule or not one_rule)
     found = STRUCTURES if density.parameters.weighted else (own,)
     if area.serves.any():
         return found

@@ -11,7 +11,15 @@ from importlib.resources import files
 
 SOURCES: dict[str, tuple[str, ...]] = {
     "dissensus.forward_model": ("aggregation", "choice_rules", "pair_sums"),
-    "dissensus.datasets": ("answer_probability", "learned_goals", "parameters", "patterns", "simulate"),
+    "dissensus.datasets": (
+        "answer_probability",
+        "learned_goals",
+        "parameters",
+        "patterns",
+        "simulate",
+        "situations",
+        "stages",
+    ),
     "dissensus.inference": (
         "annealing",
         "area_fit",
@@ -31,6 +39,7 @@ SOURCES: dict[str, tuple[str, ...]] = {
         "option_table",
         "parameters",
         "posterior_states",
+        "stage_table",
         "states",
     ),
 }

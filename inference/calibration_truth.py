@@ -163,6 +163,8 @@ def true_theta(density: AreaDensity, choices: Choices) -> Array:
         theta[at["scale"]] = np.log(true["importance_scale"])
     if layout.affinity_basis is not None:
         theta[at["affinity"]] = np.linalg.lstsq(layout.affinity_basis, true["affinity"].T, rcond=None)[0].T.ravel()
+    if layout.n_tastes:
+        theta[at["taste"]] = true["coefficient"]
     return theta
 
 
@@ -199,7 +201,26 @@ def true_log_likelihood(density: AreaDensity, choices: Choices, study: Study) ->
     prior = np.stack([_state_prior(true, density, h) for h in range(max(len(choices.groups), 1))])
     counts = area.counts[area.pattern_of_agent].astype(float)
     group = choices.group_of_agent if choices.groups else np.zeros(choices.n_agents, dtype=np.int64)
-    return float(logsumexp(counts @ log_p.T + prior[group], axis=1).sum())
+    later = _log_later(area, log_p, true.get("coefficient", np.zeros(0)))[area.pattern_of_agent]
+    return float(logsumexp(counts @ log_p.T + later + prior[group], axis=1).sum())
+
+
+def _log_later(area: AreaChoices, log_p: Array, coefficient: Array) -> Array:
+    """Return the log probability of what is beside the counts, choice by choice, (pattern, state)."""
+    total = np.zeros((len(area.counts), len(log_p)))
+    first = 0
+    for stages in area.stages:
+        own = log_p[:, area.item_of_option == stages.item]
+        beta = coefficient[first : first + stages.features.shape[2]]
+        first += len(beta)
+        chosen = np.empty((len(stages.chosen), len(log_p)))
+        for stage, (shown, place) in enumerate(zip(stages.shown, stages.chosen, strict=True)):
+            there = shown >= 0
+            utility = own[:, shown[there]] + stages.features[stage, there] @ beta
+            utility = -utility if stages.worst[stage] else utility
+            chosen[stage] = utility[:, there[:place].sum()] - logsumexp(utility, axis=1)
+        np.add.at(total, stages.pattern, stages.times[:, None] * chosen[stages.stage])
+    return total
 
 
 def _state_prior(true: Mapping[str, Array], density: AreaDensity, h: int) -> Array:

@@ -27,6 +27,7 @@ from .parameters import (
     pull_back_values,
     zero_sum_blocks,
 )
+from .stage_table import StageEvaluation, by_pattern, evaluate_stages, make_stage_tables, pull_back_stages
 from .states import States, default_nodes, log_node_prior, log_state_prior, make_states
 
 Array = NDArray[np.float64]
@@ -86,8 +87,11 @@ def is_weighted(area: AreaChoices) -> bool:
 
 
 def at_face_value(area: AreaChoices) -> bool:
-    """Return whether answers are taken at face value: no agent gives two answers that can say which goal it holds."""
-    return bool(area.goal_answers.max(initial=0) <= 1)
+    """Return whether answers are taken at face value: no agent gives two answers that can say which goal it holds.
+
+    Situations never are: what was shown differs, and so do the reasons to choose it.
+    """
+    return bool(area.goal_answers.max(initial=0) <= 1) and not area.has_sets.any()
 
 
 def area_density(choices: Choices, area: AreaChoices, priors: Priors) -> AreaDensity:
@@ -119,7 +123,14 @@ def area_density(choices: Choices, area: AreaChoices, priors: Priors) -> AreaDen
     prior_of_agent = np.where(prior_of_agent < 0, n_groups, prior_of_agent)
     layout = baseline_layout(area) | affinity_layout(area)
     parameters = Parameters(
-        states.n_shares, n_groups, plain, states.weighted, **layout, priors=priors, n_scales=table.n_scales
+        states.n_shares,
+        n_groups,
+        plain,
+        states.weighted,
+        **layout,
+        priors=priors,
+        n_scales=table.n_scales,
+        n_tastes=sum(stages.features.shape[2] for stages in area.stages),
     )
     rows = make_rows(
         area.counts,
@@ -129,6 +140,7 @@ def area_density(choices: Choices, area: AreaChoices, priors: Priors) -> AreaDen
         n_priors=parameters.n_priors,
         n_states=states.n_states,
         fit_weight=choices.fit_weight,
+        whole=bool(table.stages),
     )
     names: tuple[str | None, ...] = (*choices.groups[:n_groups], *((None,) if plain else ()))
     return AreaDensity(area, states, table, rows, parameters, names)
@@ -136,7 +148,7 @@ def area_density(choices: Choices, area: AreaChoices, priors: Priors) -> AreaDen
 
 def area_table(area: AreaChoices, states: States) -> OptionTable:
     """Return the option table of an area over some states."""
-    return make_table(
+    table = make_table(
         area.serves,
         area.item_of_option,
         states,
@@ -146,6 +158,12 @@ def area_table(area: AreaChoices, states: States) -> OptionTable:
         learned=area.learned,
         face_value=states.weighted and at_face_value(area),
     )
+    if not area.later_answers.any():
+        return table
+    stages = make_stage_tables(
+        area.stages, area.serves, area.item_of_option, states, kappa=area.kappa, n_patterns=len(area.counts)
+    )
+    return replace(table, stages=stages)
 
 
 def baseline_layout(area: AreaChoices, *, free: bool = False) -> dict[str, Any]:
@@ -175,10 +193,10 @@ def _option_sizes(area: AreaChoices) -> tuple[int, ...]:
     return tuple(int(size) for size in np.bincount(area.item_of_option))
 
 
-def _comparisons(area: AreaChoices) -> tuple[tuple[int, int] | None, ...]:
+def _comparisons(area: AreaChoices) -> tuple[tuple[int, ...] | None, ...]:
     """Return the objects that each item compares, by number; empty when none does."""
     number = {name: k for k, name in enumerate(dict.fromkeys(name for pair in area.objects for name in pair))}
-    return tuple((number[pair[0]], number[pair[1]]) if pair else None for pair in area.objects)
+    return tuple(tuple(number[name] for name in pair) if pair else None for pair in area.objects)
 
 
 def _without_baseline(area: AreaChoices) -> NDArray[np.bool_]:
@@ -237,12 +255,21 @@ def state_prior(density: AreaDensity, values: Values) -> Array:
     return np.asarray(log_state_prior(np, density.states, values.prior_log_share, log_node))
 
 
+def rule_matters(area: AreaChoices) -> bool:
+    """Return whether the choice rule of the area has a say: some item is a choice, which has no rule of its own."""
+    return "choice" in (area.kinds or ("choice",))
+
+
 def uses_kappa(density: AreaDensity) -> bool:
     """Return whether the convention κ has a say: weights are unknown and move some answer through κ·w."""
     area = density.area
     kinds, learned = area.kinds or ("choice",) * len(area.items), area.learned or (False,) * len(area.items)
     rules = {area.rule if kind == "choice" else kind for kind, own in zip(kinds, learned, strict=True) if not own}
-    return density.states.weighted and not at_face_value(area) and bool(rules & {"luce", "ordinal", "pairwise"})
+    return (
+        density.states.weighted
+        and not at_face_value(area)
+        and bool(rules & {"luce", "ordinal", "pairwise", "ranking", "best_worst", "situation"})
+    )
 
 
 def option_log_probability(density: AreaDensity, values: Values) -> Array:
@@ -252,9 +279,17 @@ def option_log_probability(density: AreaDensity, values: Values) -> Array:
 
 def evaluate_rows(density: AreaDensity, theta: Array) -> tuple[Values, Array, Evaluation]:
     """Return the values, the option table and the evaluation of all rows for a small batch of vectors."""
+    return _evaluated(density, theta)[:3]
+
+
+def _evaluated(density: AreaDensity, theta: Array) -> tuple[Values, Array, Evaluation, list[StageEvaluation]]:
     values = constrain(density.parameters, theta, density.n_options)
     log_p = option_log_probability(density, values)
-    return values, log_p, evaluate(density.rows, log_p, state_prior(density, values))
+    tables = density.table.stages
+    stages = [evaluate_stages(table, values.baseline_logits, values.taste) for table in tables]
+    later = [by_pattern(table, parts.log_p) for table, parts in zip(tables, stages, strict=True)]
+    rows = evaluate(density.rows, log_p, state_prior(density, values), sum(later) if later else None)
+    return values, log_p, rows, stages
 
 
 def chunks(density: AreaDensity, draws: int, *, per_draw: int = 0) -> Iterator[slice]:
@@ -265,6 +300,7 @@ def chunks(density: AreaDensity, draws: int, *, per_draw: int = 0) -> Iterator[s
         len(rows.first) * len(rows.second) * rows.n_priors,
         rows.n_rows,
         density.states.n_states * density.n_options,
+        *(table.cells for table in density.table.stages),
         per_draw,
     )
     step = max(1, _CHUNK // cells)
@@ -300,8 +336,8 @@ def value_and_gradient(density: AreaDensity, theta: Array) -> tuple[Array, Array
 
 def _likelihood_gradient(density: AreaDensity, theta: Array) -> tuple[Array, Array]:
     rows, states = density.rows, density.states
-    values, log_p, parts = evaluate_rows(density, theta)
-    by_table, by_prior = gradients(rows, parts, rows.multiplicity)
+    values, log_p, parts, stages = _evaluated(density, theta)
+    by_table, by_prior, by_first = gradients(rows, parts, rows.multiplicity)
     by_share = by_prior @ states.is_goal
     by_a = by_b = None
     if values.prior_mean is not None and values.concentration is not None:
@@ -313,6 +349,11 @@ def _likelihood_gradient(density: AreaDensity, theta: Array) -> tuple[Array, Arr
     by_baseline, by_scale, by_affinity = pull_back(
         density.table, values.baseline_logits, log_p, by_table, values.scale, values.affinity
     )
+    by_taste = []
+    for table, evaluated in zip(density.table.stages, stages, strict=True):
+        more, slope = pull_back_stages(table, evaluated, by_first)
+        by_baseline += more
+        by_taste.append(slope)
     gradient = pull_back_values(
         density.parameters,
         theta,
@@ -323,6 +364,7 @@ def _likelihood_gradient(density: AreaDensity, theta: Array) -> tuple[Array, Arr
         by_baseline=by_baseline,
         by_scale=by_scale,
         by_affinity=by_affinity,
+        by_taste=np.hstack(by_taste) if by_taste else None,
     )
     return parts.row_loglik @ rows.multiplicity, gradient
 

@@ -100,7 +100,7 @@ def goal_answers(density: AreaDensity, theta: Array) -> GoalAnswers | None:
                 # Of few events the squares say little: the least they can amount to is taken, too.
                 found = twice.T @ squares[mine] - 2 * p * (twice.T @ y) + p**2 * n_square
                 spread = spread + np.maximum(found, p * (1 - p) * n_square * once_only)
-            size = np.maximum(total, 1e-300)
+            size = np.maximum(total, 1e-150)  # its square is above 0
             gap[d], expected[d] = (seen - meant) / size, meant / size
             variance += np.maximum(spread, 0) / size**2 / len(used)
             agents += total**2 / np.maximum(square, 1e-300) / len(used)

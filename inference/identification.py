@@ -9,13 +9,14 @@ which group), at the prior means and at some draws from the prior.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import comb, prod
+from math import comb, perm, prod
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logit
 
 from ..datasets.choices import AreaChoices, Choices
+from ..datasets.stages import Stages
 from ..datasets.study import Priors
 from .area_scores import prior_shares
 from .checks import Check
@@ -31,6 +32,7 @@ from .density import (
 )
 from .option_table import pull_back
 from .parameters import Parameters, Values, constrain, draw_prior, pull_back_values
+from .stage_information import agent_gradients, later_log_probability, simulated_stages, stage_tables
 from .states import log_node_prior
 
 Array = NDArray[np.float64]
@@ -39,6 +41,8 @@ MAX_SHARE_SD = 0.10
 """Expected sd of a goal share above which a fit is cautioned."""
 
 _SIMULATED = 2_000
+_LONG, _MOST_ANSWERS = 50, 10**15  # of distinct answers to situations, counted no further
+_FEWEST, _CHOICES = 100, 100_000  # agents, and choices in situations, simulated at once
 _CELLS = 2_000_000  # agent × state × option held at once
 _PRIOR_POINTS = 8
 _MANY = 100  # parameters above which fewer points are looked at
@@ -149,10 +153,15 @@ def _information(density: AreaDensity, point: Array, rng: np.random.Generator) -
     """Return the expected information at one point, (coordinate, coordinate)."""
     rows = density.rows
     size = min(max(_SIMULATED, 10 * density.size), 10 * _SIMULATED)
+    if density.table.stages:  # agents of many situations are large, and few of them tell as much
+        each = density.area.later_answers[rows.pattern] @ rows.multiplicity / rows.multiplicity.sum()
+        size = min(size, max(_FEWEST, int(_CHOICES / max(each, 1.0))))
     chosen = rng.choice(rows.n_rows, size=size, p=rows.multiplicity / rows.multiplicity.sum())
     values = constrain(density.parameters, point[None], density.n_options)
-    counts = simulated_counts(density, values, chosen, rng)
-    score = score_vectors(density, point, counts, rows.group[chosen])
+    state = _drawn_states(density, values, chosen, rng)
+    counts = _drawn_counts(density, values, chosen, state, rng)
+    stages = simulated_stages(density, values, chosen, state, counts, rng) if density.table.stages else ()
+    score = score_vectors(density, point, counts, rows.group[chosen], stages)
     return np.asarray(score.T @ score / size * rows.multiplicity.sum())
 
 
@@ -160,13 +169,29 @@ def simulated_counts(
     density: AreaDensity, values: Values, chosen: NDArray[np.int64], rng: np.random.Generator
 ) -> Array:
     """Return answer counts of simulated agents, each asked as the agents of its row were, (agent, option)."""
-    area, rows = density.area, density.rows
+    return _drawn_counts(density, values, chosen, _drawn_states(density, values, chosen, rng), rng)
+
+
+def _drawn_states(
+    density: AreaDensity, values: Values, chosen: NDArray[np.int64], rng: np.random.Generator
+) -> NDArray[np.int64]:
+    rows = density.rows
     prior = np.exp(state_prior(density, values))[0]
     upto = np.cumsum(prior, axis=1)
     upto = upto / upto[:, -1:] + np.arange(len(upto))[:, None]  # all groups in one increasing sequence
     group = rows.group[chosen]
     drawn = np.searchsorted(upto.ravel(), group + rng.random(len(group)), side="right")
-    state = np.minimum(drawn - group * prior.shape[1], prior.shape[1] - 1)
+    return np.minimum(drawn - group * prior.shape[1], prior.shape[1] - 1)
+
+
+def _drawn_counts(
+    density: AreaDensity,
+    values: Values,
+    chosen: NDArray[np.int64],
+    state: NDArray[np.int64],
+    rng: np.random.Generator,
+) -> Array:
+    area, rows = density.area, density.rows
     p = np.exp(option_log_probability(density, values))[0]
     p[:, density.table.ignored] = 0
     times = area.item_answers[rows.pattern[chosen]]
@@ -178,7 +203,13 @@ def simulated_counts(
     return counts
 
 
-def score_vectors(density: AreaDensity, point: Array, counts: Array, group: NDArray[np.int64]) -> Array:
+def score_vectors(
+    density: AreaDensity,
+    point: Array,
+    counts: Array,
+    group: NDArray[np.int64],
+    stages: tuple[Stages, ...] = (),
+) -> Array:
     """Return the gradient of each agent's log likelihood by the parameters, (agent, coordinate).
 
     Parameters
@@ -191,19 +222,31 @@ def score_vectors(density: AreaDensity, point: Array, counts: Array, group: NDAr
         Answers of the agents, (agent, option).
     group
         Position of each agent's prior over states, (agent,).
+    stages
+        Later choices of the agents, with an agent for a pattern.
     """
     states, n = density.states, len(counts)
     values = constrain(density.parameters, point[None], density.n_options)
     log_p = option_log_probability(density, values)[0]
+    tables = stage_tables(density, stages, n)
+    later, evaluated = later_log_probability(tables, values)
     posterior = counts @ log_p.T
+    posterior += later
     posterior += state_prior(density, values)[0][group]
     posterior -= posterior.max(axis=1, keepdims=True)
     np.exp(posterior, out=posterior)
     posterior /= posterior.sum(axis=1, keepdims=True)
     by_baseline, by_scale, by_affinity = _by_table(density, values, log_p, posterior, counts)
+    by_taste = [np.zeros((n, 0))]
+    for table, parts in zip(tables, evaluated, strict=True):
+        more, slope = agent_gradients(table, parts, posterior)
+        by_baseline += more
+        by_taste.append(slope)
+    tastes = np.hstack(by_taste)
     h, k = density.rows.n_priors, states.n_shares
     own_prior = (group[:, None] == np.arange(h)).astype(float)[:, :, None]
     pieces = [(own_prior * (posterior @ states.is_goal)[:, None]).reshape(n, -1), by_baseline, by_scale, by_affinity]
+    pieces.append(tastes)
     if values.prior_mean is not None and values.concentration is not None:
         goals = states.n_goals * len(states.node)
         nodes = posterior[:, :goals] @ np.tile(np.eye(len(states.node)), (states.n_goals, 1))
@@ -214,8 +257,8 @@ def score_vectors(density: AreaDensity, point: Array, counts: Array, group: NDAr
     piece = np.hstack(pieces)
     # The map from these gradients to those by the coordinates is linear and common to all agents.
     unit = np.eye(piece.shape[1])
-    sizes = np.cumsum([h * k, density.n_options, by_scale.shape[1], by_affinity.shape[1]])
-    by_share, by_option, by_each_scale, by_each_affinity, by_shape = np.split(unit, sizes, axis=1)
+    sizes = np.cumsum([h * k, density.n_options, by_scale.shape[1], by_affinity.shape[1], tastes.shape[1]])
+    by_share, by_option, by_each_scale, by_each_affinity, by_each_taste, by_shape = np.split(unit, sizes, axis=1)
     shape = by_shape.reshape(len(unit), h, 2) if density.parameters.weighted else None
     theta = np.broadcast_to(point, (len(unit), len(point)))
     chain = pull_back_values(
@@ -228,6 +271,7 @@ def score_vectors(density: AreaDensity, point: Array, counts: Array, group: NDAr
         by_baseline=by_option,
         by_scale=by_each_scale,
         by_affinity=by_each_affinity.reshape(len(unit), -1, density.n_options) if by_affinity.size else None,
+        by_taste=by_each_taste,
     )
     return np.asarray(piece @ chain)
 
@@ -274,9 +318,21 @@ def _share_sentence(names: tuple[str, ...], sd: Array) -> str:
 
 def possible_patterns(area: AreaChoices) -> int:
     """Return the number of distinct sets of answers of an agent who answers each item as often as anybody does."""
+    return prod(answers_of_items(area))
+
+
+def answers_of_items(area: AreaChoices) -> list[int]:
+    """Return the number of distinct answers to each item when it is answered as often as anybody does, (item,)."""
     sizes = np.bincount(area.item_of_option).tolist()
     times = area.item_answers.max(axis=0, initial=0).tolist()
-    return prod(comb(t + size - 1, size - 1) for t, size in zip(times, sizes, strict=True))
+    number = [comb(t + size - 1, size - 1) for t, size in zip(times, sizes, strict=True)]
+    for stages in area.stages:
+        later = int(stages.per_pattern(len(area.counts)).max(initial=0))
+        if area.has_sets[stages.item]:
+            number[stages.item] = min(stages.shown.shape[1] ** min(later, _LONG), _MOST_ANSWERS)
+        else:
+            number[stages.item] = perm(sizes[stages.item], later + 1)
+    return number
 
 
 def item_rule(area: AreaChoices) -> str | None:

@@ -19,12 +19,13 @@ from ..datasets.choices import AreaChoices, Choices
 from ..datasets.learned_goals import kruskal
 from ..datasets.study import Priors
 from .density import AreaDensity, at_face_value
-from .identification import expected_information, item_rule, possible_patterns, share_information
+from .identification import answers_of_items, expected_information, item_rule, possible_patterns, share_information
 from .model import area_densities, resolve_priors, share_names
 from .parameters import zero_sum_basis
 
 Array = NDArray[np.float64]
 
+_MOST_ANSWERS = 10**15
 _NAMED = 0.1  # squared part of a direction from which a parameter is named
 
 
@@ -86,7 +87,7 @@ def _row(density: AreaDensity) -> dict[str, Any]:
         "goals": len(area.goals),
         "parameters": free.shape[1],
         "patterns": possible_patterns(area) - 1,
-        "kruskal": kruskal(np.bincount(area.item_of_option)[area.states_goals].tolist(), len(area.goals)),
+        "kruskal": kruskal(_sizes(area)[area.states_goals].tolist(), len(area.goals)),
         "rank": rank,
         "share_sd": shares.worst,
         "share": share_names(density)[worst] if shares.worst > 0 else None,
@@ -97,6 +98,12 @@ def _row(density: AreaDensity) -> dict[str, Any]:
     }
 
 
+def _sizes(area: AreaChoices) -> NDArray[np.int64]:
+    """Return the number of distinct answers to each item, rankings with their order, (item,)."""
+    ranked = np.isin(np.arange(len(area.items)), [stages.item for stages in area.stages])
+    return np.where(ranked, np.minimum(answers_of_items(area), _MOST_ANSWERS), np.bincount(area.item_of_option))
+
+
 def is_separated(area: AreaChoices) -> bool:
     """Return whether agents gave two answers or more that serve goals, and none gave answers without a common goal."""
     asked = area.states_goals[area.item_of_option]
@@ -104,6 +111,8 @@ def is_separated(area: AreaChoices) -> bool:
     number = area.counts[:, serving].sum(axis=1)
     by_goal = area.counts[:, serving] @ area.serves[:, serving].T.astype(np.int64)
     several = number > 1
+    if area.stages:  # whoever ranks options of several goals gives answers to several
+        return False
     return bool(several.any() and (by_goal[several].max(axis=1) == number[several]).all())
 
 
@@ -164,6 +173,7 @@ _WORDS = {
     "mean_dev": "mean weight of {}",
     "scale": "scale of stated importance",
     "affinity": "what {} favours",
+    "taste": "coefficients of features",
 }
 
 

@@ -82,13 +82,7 @@ def split_items(
         Counts of the half patterns over all options, and the half patterns of each pattern.
     """
     n_items = int(item_of_option.max()) + 1
-    whole = (
-        counts.astype(float),
-        np.zeros((1, counts.shape[1])),
-        np.arange(len(counts)),
-        np.zeros(len(counts), dtype=np.int64),
-    )
-    best, cost = whole, 20.0 * len(counts) * n_states
+    best, cost = whole_patterns(counts), 20.0 * len(counts) * n_states
     if counts.sum(axis=1).max(initial=0) > 2 * _ANSWERS_IN_A_HALF:
         return best
     for cut in range(1, n_items):
@@ -103,6 +97,12 @@ def split_items(
     return best
 
 
+def whole_patterns(counts: NDArray[np.int64]) -> tuple[Array, Array, NDArray[np.int64], NDArray[np.int64]]:
+    """Return the patterns unsplit: each a first half, with an empty second one; see :func:`split_items`."""
+    n = len(counts)
+    return counts.astype(float), np.zeros((1, counts.shape[1])), np.arange(n), np.zeros(n, dtype=np.int64)
+
+
 def make_rows(
     counts: NDArray[np.int64],
     item_of_option: NDArray[np.int64],
@@ -112,6 +112,7 @@ def make_rows(
     n_priors: int,
     n_states: int,
     fit_weight: Array | None,
+    whole: bool = False,
 ) -> Rows:
     """Return the rows of an area: agents with equal counts and equal prior share one.
 
@@ -125,6 +126,8 @@ def make_rows(
         Number of priors (groups) and of states.
     fit_weight
         Weight of each agent in the likelihood, (agent,), or None for 1.
+    whole
+        Whether patterns must not be split, as they hold more than their counts.
     """
     code = pattern_of_agent * n_priors + prior_of_agent
     number = np.bincount(code, minlength=len(counts) * n_priors)
@@ -132,7 +135,7 @@ def make_rows(
     row_of_agent = (np.cumsum(number > 0) - 1)[code]
     pattern, group, agents = key // n_priors, key % n_priors, number[key]
     multiplicity = agents.astype(float) if fit_weight is None else np.bincount(row_of_agent, fit_weight, len(key))
-    first, second, a, b = split_items(counts, item_of_option, n_states)
+    first, second, a, b = whole_patterns(counts) if whole else split_items(counts, item_of_option, n_states)
     return Rows(first, second, a[pattern], b[pattern], group, n_priors, pattern, agents, multiplicity, row_of_agent)
 
 
@@ -159,7 +162,7 @@ class Evaluation:
     row_loglik: Array
 
 
-def evaluate(rows: Rows, log_p: Array, log_prior: Array) -> Evaluation:
+def evaluate(rows: Rows, log_p: Array, log_prior: Array, later: Array | None = None) -> Evaluation:
     """Return the log likelihood of every row for a batch of tables and priors.
 
     Parameters
@@ -170,9 +173,13 @@ def evaluate(rows: Rows, log_p: Array, log_prior: Array) -> Evaluation:
         log P(option | state), (D, state, option).
     log_prior
         Log prior over states, (D, prior, state).
+    later
+        What else adds to the log probability of unsplit patterns given the state, (D, first half, state).
     """
     top = log_prior.max(axis=1, keepdims=True)
     one = np.matmul(rows.first, log_p.swapaxes(-1, -2))
+    if later is not None:
+        one += later
     two = np.matmul(rows.second, log_p.swapaxes(-1, -2))
     two += top  # the largest prior goes into the exponent, so a state rare in every group cannot underflow
     one_max, two_max = one.max(axis=-1, keepdims=True), two.max(axis=-1, keepdims=True)
@@ -191,7 +198,7 @@ def evaluate(rows: Rows, log_p: Array, log_prior: Array) -> Evaluation:
     return Evaluation(first, second, prior, probability, log_probability)
 
 
-def gradients(rows: Rows, parts: Evaluation, multiplicity: Array) -> tuple[Array, Array]:
+def gradients(rows: Rows, parts: Evaluation, multiplicity: Array) -> tuple[Array, Array, Array]:
     """Return the gradients of Σ_rows multiplicity · loglik by the table and by the log prior.
 
     Parameters
@@ -203,9 +210,10 @@ def gradients(rows: Rows, parts: Evaluation, multiplicity: Array) -> tuple[Array
 
     Returns
     -------
-    by_table, by_prior
-        (D, state, option) and (D, prior, state). ``by_prior`` is also the expected number of agents per prior and
-        state, the state totals T of the forward model.
+    by_table, by_prior, by_first
+        (D, state, option), (D, prior, state), and by the log probability of each first half, (D, first half, state).
+        ``by_prior`` is also the expected number of agents per prior and state, the state totals T of the forward
+        model.
     """
     ratio = _ratio(rows, parts, multiplicity)
     by_second = np.matmul(ratio, parts.second[:, None])  # (D, prior, first half, state)
@@ -217,7 +225,7 @@ def gradients(rows: Rows, parts: Evaluation, multiplicity: Array) -> tuple[Array
         weighted = parts.first[:, None] * parts.prior[:, :, None, :]
         second_totals = (np.matmul(ratio.swapaxes(-1, -2), weighted) * parts.second[:, None]).sum(axis=1)
         by_table += np.matmul(second_totals.swapaxes(-1, -2), rows.second)
-    return by_table, by_prior
+    return by_table, by_prior, first_totals
 
 
 def state_totals(rows: Rows, parts: Evaluation, multiplicity: Array) -> Array:

@@ -21,6 +21,7 @@ from .density import AreaDensity, area_density
 from .learned_goals import goal_table, learned_options
 from .option_table import log_baseline, log_option_probability
 from .parameters import Parameters, zero_sum_basis
+from .stage_table import stage_graph
 from .states import log_node_prior, log_state_prior
 
 if TYPE_CHECKING:
@@ -59,6 +60,9 @@ def flat_coords(densities: tuple[AreaDensity, ...]) -> dict[str, list[str]]:
     favoured = [name for d in densities for name in goal_answer_labels(d)]
     if favoured:
         coords["goal_option"] = favoured
+    features = [name for d in densities for name in feature_names(d)]
+    if features:
+        coords["feature"] = features
     return coords | ({"group": groups} if groups else {})
 
 
@@ -88,6 +92,11 @@ def goal_answer_labels(density: AreaDensity) -> list[str]:
     return [f"{label(density.area.name, goal)}, {option}" for goal in goals for option in options]
 
 
+def feature_names(density: AreaDensity) -> list[str]:
+    """Return the names of the features of options, with their items, (feature,)."""
+    return [name for stages in density.area.stages for name in stages.names]
+
+
 def share_names(density: AreaDensity) -> tuple[str, ...]:
     """Return the names of an area's goal shares: its goals, and "no goal" where an agent may hold none."""
     return (*density.area.goals, *(("no goal",) if density.area.no_goal else ()))
@@ -111,9 +120,9 @@ def build_model(choices: Choices, priors: Priors | dict[str, Any] | None = None)
     -------
     pymc.Model
         Deterministics ``goal_share`` (goal), ``weight_mean`` (area), ``weight_concentration`` (area), ``baseline``
-        (option), ``importance_scale`` (importance), where goals are learned ``goal_answer`` (goal_option: the
-        probability of each option to an agent of weight 1 who holds a goal, goals in no order) and, with groups,
-        ``group_goal_share`` (group, goal) and ``group_weight_mean`` (group, area); dims are
+        (option), ``importance_scale`` (importance), ``coefficient`` (feature), where goals are learned ``goal_answer``
+        (goal_option: the probability of each option to an agent of weight 1 who holds a goal, goals in no order) and,
+        with groups, ``group_goal_share`` (group, goal) and ``group_weight_mean`` (group, area); dims are
         flat over areas. Areas without unknown weights and options without a free baseline are left out. One observed
         variable per area holds the counts of its distinct rows; its log likelihood is weighted by the number of agents
         who share the row.
@@ -167,6 +176,7 @@ _DIMS: dict[str, tuple[str, ...]] = {
     "baseline": ("option",),
     "importance_scale": ("importance",),
     "goal_answer": ("goal_option",),
+    "coefficient": ("feature",),
 }
 
 
@@ -205,6 +215,10 @@ def _add_area(density: AreaDensity) -> dict[str, Any]:
         median, spread = np.array(layout.priors.importance_scale)
         scale = pm.LogNormal(label(name, "scale"), np.log(median), spread, shape=layout.n_scales)
         parts["importance_scale"] = scale
+    taste = None
+    if layout.n_tastes:
+        taste = pm.Normal(label(name, "taste"), sigma=np.float64(layout.priors.taste_sd), shape=layout.n_tastes)
+        parts["coefficient"] = taste
     rows, affinity = density.rows, None
     if layout.affinity_basis is not None:
         shape = (layout.n_learned, layout.affinity_basis.shape[1])
@@ -214,6 +228,8 @@ def _add_area(density: AreaDensity) -> dict[str, Any]:
         parts["goal_answer"] = answers[:, learned_options(density)].ravel()
     table = log_option_probability(pt, density.table, logits, scale, affinity)
     prior = log_state_prior(pt, states, prior_log_share, log_node)[rows.group]
+    for stages in density.table.stages:  # what is not among the counts is known beside the prior
+        prior = prior + stage_graph(stages, logits, taste)[rows.pattern]
     multiplicity = pm.Data(label(name, "multiplicity"), rows.multiplicity, dims=label(name, "row"))
 
     def log_probability(answers: Any, table: Any, prior: Any, multiplicity: Any) -> Any:
@@ -305,7 +321,7 @@ def to_vector(density: AreaDensity, point: dict[str, Any]) -> np.ndarray[Any, np
     ]
     for free in _baseline_names(name, density.parameters) if density.parameters.option_sizes else ():
         wanted += [free + _SUFFIX["zerosum"], free]
-    wanted += [label(name, f"scale{_SUFFIX['log']}"), label(name, "affinity")]
+    wanted += [label(name, f"scale{_SUFFIX['log']}"), label(name, "affinity"), label(name, "taste")]
     return np.concatenate([np.ravel(point[key]) for key in wanted if key in point] or [np.zeros(0)])
 
 

@@ -31,7 +31,7 @@ def notes_of(parts: FitParts) -> list[str]:
         f"{fit.density.area.name} {fit.density.area.kappa:g}" for fit in parts.fits if uses_kappa(fit.density)
     )
     if kappas:
-        rules = "luce, on ordered scales and in comparisons" if any(area.kinds for area in areas) else "luce"
+        rules = "luce, on ordered scales, in comparisons and rankings" if any(area.kinds for area in areas) else "luce"
         notes.append(
             f"Under {rules} only κ·weight is seen: κ is a convention ({kappas}), and misalignment depends on it."
         )

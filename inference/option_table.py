@@ -3,7 +3,8 @@
 ``follow``      P(o | g, w) = w·G_g(o) + (1 − w)·B(o), with G_g(o) = 1 / (number of options of the item that serve g);
                 P = B for an item none of whose options serves g.
 ``luce``        P(o | g, w) = softmax over the item's options of log B(o) + κ·w·A_g(o), A = 1 where the option serves g;
-                a comparison of two objects is this with A = 1/2 for a tie (Davidson 1970, doi:10.2307/2283595).
+                a comparison of two objects is this with A = 1/2 for a tie (Davidson 1970, doi:10.2307/2283595); the
+                first choice of a ranking is this too, the later ones are in :mod:`.stage_table`.
 ``cumulative``  P(at most o | g, w) = logistic(τ_o + a_g(o, w)): levels in order, see :mod:`.cumulative_table`.
 ``learned``     what a goal favours is a parameter, see :mod:`.learned_table`; the shift of an ordered scale is −w·a_g.
 
@@ -32,6 +33,7 @@ from .cumulative_table import (
     pull_back_levels,
 )
 from .learned_table import LearnedTable, log_mixture, make_learned, pull_back_mixture
+from .stage_table import StageTable
 from .states import States
 
 Array = NDArray[np.float64]
@@ -86,6 +88,8 @@ class OptionTable:
         The runs, in the order of the options.
     n_scales
         Number of scales λ of stated importance among the parameters.
+    stages
+        Choices from sets that differ, see :mod:`.stage_table`.
     """
 
     item_of_option: NDArray[np.int64]
@@ -93,6 +97,7 @@ class OptionTable:
     ignored: NDArray[np.bool_]
     parts: tuple[Part, ...]
     n_scales: int
+    stages: tuple[StageTable, ...] = ()
 
 
 def make_table(
@@ -168,7 +173,7 @@ def _runs(kinds: Sequence[str], rule: str, learned: Sequence[bool]) -> list[tupl
     """Return the runs of items of one kind: formula, first item, one past the last, and whether it is learned."""
     runs: list[tuple[str, int, int, bool]] = []
     for item, (kind, own) in enumerate(zip(kinds, learned, strict=True)):
-        formula = rule if kind == "choice" else kind
+        formula = rule if kind == "choice" else "luce" if kind in {"ranking", "best_worst", "situation"} else kind
         if runs and (runs[-1][0], runs[-1][3]) == (formula, own):
             runs[-1] = (formula, runs[-1][1], item + 1, own)
         else:

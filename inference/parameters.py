@@ -11,6 +11,7 @@ point there:
     baseline     sum-zero baseline logits ~ Normal(0, τ) per item; for comparisons, strengths of the objects and ties
     scale        log of the scale λ of each stated importance ~ Normal
     affinity     by how much each learned goal favours the options: zero-sum logits ~ Normal(0, τ′) per goal and item
+    taste        coefficients β of the features of options ~ Normal(0, τ′)
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ class Parameters:
     fixed_items
         Whether the baseline of an item is uniform though those of others are free, (item,); empty for none.
     comparisons
-        For each item its two compared objects, by number, None for other items; empty for none. Baselines of
+        For each item its compared objects, by number, None for other items; empty for none. Baselines of
         comparisons are free strengths of the objects, shared by all of them, and one readiness to call a tie.
     n_scales
         Number of scales λ of stated importance.
@@ -68,6 +69,8 @@ class Parameters:
         Number of goals whose affinities are learned: all of the area, or 0.
     affinity_basis
         Map from the affinity coordinates of a goal to its affinities, (option, coordinate); None without any.
+    n_tastes
+        Number of coefficients β of the features of options.
     """
 
     n_shares: int
@@ -77,10 +80,11 @@ class Parameters:
     option_sizes: tuple[int, ...]
     priors: Priors
     fixed_items: tuple[bool, ...] = ()
-    comparisons: tuple[tuple[int, int] | None, ...] = ()
+    comparisons: tuple[tuple[int, ...] | None, ...] = ()
     n_scales: int = 0
     n_learned: int = 0
     affinity_basis: Array | None = None
+    n_tastes: int = 0
 
     @property
     def n_priors(self) -> int:
@@ -99,6 +103,7 @@ class Parameters:
             "baseline": self.baseline_basis.shape[1],
             "scale": self.n_scales,
             "affinity": 0 if self.affinity_basis is None else self.n_learned * self.affinity_basis.shape[1],
+            "taste": self.n_tastes,
         }
         ends = np.cumsum(list(sizes.values()))
         return {name: slice(int(end) - size, int(end)) for (name, size), end in zip(sizes.items(), ends, strict=True)}
@@ -106,7 +111,7 @@ class Parameters:
     @cached_property
     def size(self) -> int:
         """Number of coordinates."""
-        return int(self.slices["affinity"].stop)
+        return int(self.slices["taste"].stop)
 
     @cached_property
     def baseline_blocks(self) -> tuple[tuple[int | None, Array], ...]:
@@ -133,7 +138,7 @@ class Parameters:
 def zero_sum_blocks(
     option_sizes: tuple[int, ...],
     fixed_items: tuple[bool, ...],
-    comparisons: tuple[tuple[int, int] | None, ...],
+    comparisons: tuple[tuple[int, ...] | None, ...],
     *,
     ties: bool = True,
 ) -> tuple[tuple[int | None, Array], ...]:
@@ -156,8 +161,8 @@ def zero_sum_blocks(
         if pair is None or fixed[item]:
             continue
         first = starts[item]
-        strength[first, pair[0]] = strength[first + 1, pair[1]] = 1.0
-        if option_sizes[item] == 3:  # a tie is half of both objects, times a readiness that all share
+        strength[first + np.arange(len(pair)), list(pair)] = 1.0
+        if option_sizes[item] > len(pair):  # a tie is half of both objects, times a readiness that all share
             strength[first + 2, list(pair)] = 0.5
             tie[first + 2] = 1.0
     if strength.any():
@@ -187,6 +192,8 @@ class Values:
         Scales λ of stated importance, (D, scale).
     affinity
         Learned affinities, (D, goal, option); None without any.
+    taste
+        Coefficients β of features, (D, feature).
     """
 
     share: Array
@@ -196,6 +203,7 @@ class Values:
     prior_mean: Array | None
     baseline_logits: Array
     scale: Array
+    taste: Array
     affinity: Array | None = None
 
 
@@ -228,10 +236,10 @@ def constrain(parameters: Parameters, theta: Array, n_options: int) -> Values:
     else:
         baseline = np.zeros((batch, n_options))
     scale = np.exp(theta[:, at["scale"]])
-    affinity = None
+    taste, affinity = theta[:, at["taste"]], None
     if parameters.affinity_basis is not None:
         affinity = theta[:, at["affinity"]].reshape(batch, parameters.n_learned, -1) @ parameters.affinity_basis.T
-    return Values(np.exp(log_share), by_prior, mean, concentration, prior_mean, baseline, scale, affinity)
+    return Values(np.exp(log_share), by_prior, mean, concentration, prior_mean, baseline, scale, taste, affinity)
 
 
 def _log_share(y: Array) -> Array:
@@ -274,6 +282,7 @@ def log_prior(parameters: Parameters, theta: Array) -> Array:
         total = total + _normal(theta[:, at["scale"]] - np.log(median), spread)
     if parameters.n_learned:
         total = total + _normal(theta[:, at["affinity"]], priors.affinity_sd)
+    total = total + _normal(theta[:, at["taste"]], priors.taste_sd)
     return np.asarray(total)
 
 
@@ -295,6 +304,7 @@ def log_prior_gradient(parameters: Parameters, theta: Array) -> Array:
     median, spread = priors.importance_scale
     gradient[:, at["scale"]] = -(theta[:, at["scale"]] - np.log(median)) / spread**2
     gradient[:, at["affinity"]] = -theta[:, at["affinity"]] / priors.affinity_sd**2
+    gradient[:, at["taste"]] = -theta[:, at["taste"]] / priors.taste_sd**2
     return gradient
 
 
@@ -313,6 +323,7 @@ def pull_back_values(
     by_baseline: Array,
     by_scale: Array | None = None,
     by_affinity: Array | None = None,
+    by_taste: Array | None = None,
 ) -> Array:
     """Return the gradient on the real line, (D, coordinate), of a function of the values.
 
@@ -330,6 +341,8 @@ def pull_back_values(
         Gradient by the scales, (D, scale); None where there are none.
     by_affinity
         Gradient by the learned affinities, (D, goal, option); None where there are none.
+    by_taste
+        Gradient by the coefficients of features, (D, feature); None where there are none.
     """
     at, sd, batch = parameters.slices, parameters.priors.group_sd, len(theta)
     gradient = np.zeros_like(theta)
@@ -352,6 +365,8 @@ def pull_back_values(
         gradient[:, at["scale"]] = by_scale * values.scale
     if by_affinity is not None and parameters.affinity_basis is not None:
         gradient[:, at["affinity"]] = (by_affinity @ parameters.affinity_basis).reshape(batch, -1)
+    if by_taste is not None:
+        gradient[:, at["taste"]] = by_taste
     return gradient
 
 
@@ -370,6 +385,7 @@ def draw_prior(parameters: Parameters, draws: int, rng: np.random.Generator) -> 
     median, spread = priors.importance_scale
     theta[:, at["scale"]] = np.log(median) + spread * theta[:, at["scale"]]
     theta[:, at["affinity"]] *= priors.affinity_sd
+    theta[:, at["taste"]] *= priors.taste_sd
     return theta
 
 

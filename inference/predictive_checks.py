@@ -12,6 +12,7 @@ from .answer_tables import observed_tables
 from .checks import Check
 from .density import AreaDensity
 from .hanging_together import MIN_AGREEMENT, hang_together
+from .situation_checks import situation_check
 from .table_checks import SIGNIFICANT, TableCheck, item_pair_check, option_share_check
 
 Array = NDArray[np.float64]
@@ -20,7 +21,8 @@ Array = NDArray[np.float64]
 def predictive_checks(density: AreaDensity, theta: Array) -> list[Check]:
     """Return the checks of how the model fits an area, one for each thing that can be looked at.
 
-    Option shares, pairs of items, whether items hang together, pairs of agents, and the answers per goal.
+    Option shares, also in situations, pairs of items, whether items hang together, pairs of agents, and the answers per
+    goal.
 
     An area whose items do not measure one thing *and* whose pairs of items the model does not fit is held back: its
     scores get no headline number.
@@ -42,8 +44,8 @@ def predictive_checks(density: AreaDensity, theta: Array) -> list[Check]:
         blank = len(together.items) == len(density.area.items) and contradicted
         text, state = together.sentence, together.state
         checks.append(Check("hang-together", state, name, text, together.agreement, MIN_AGREEMENT, blank=blank))
-    by_agents = (pair_agreement_check(density, theta), goal_answers_check(density, theta))
-    return [*checks, *(check for check in by_agents if check is not None)]
+    more = (pair_agreement_check(density, theta), goal_answers_check(density, theta), situation_check(density, theta))
+    return [*checks, *(check for check in more if check is not None)]
 
 
 def _summary(kind: str, area: str, results: Sequence[TableCheck]) -> Check:

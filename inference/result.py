@@ -29,6 +29,7 @@ from .nuts import NutsDraws
 from .observed import ObservedConflict
 from .option_table import log_baseline
 from .parameters import constrain
+from .result_stages import stage_variables, stages_of
 from .score_arrays import SCORES as _SCORES
 from .score_arrays import chained, score_arrays
 from .structure_checks import interval
@@ -158,6 +159,8 @@ def _posterior(fits: Sequence[AreaFit], chains: int, draws: int) -> xr.Dataset:
         if layout.n_learned:
             answers = goal_answers(density, fit.flat)[:, :, learned_options(density)]
             found["goal_answer"] = answers.reshape(len(answers), -1)
+        if layout.n_tastes:
+            found["coefficient"] = values.taste
         if values.mean is not None and values.concentration is not None:
             found |= {"weight_mean": values.mean[:, None], "weight_concentration": values.concentration[:, None]}
         if layout.n_deviating:
@@ -231,6 +234,8 @@ def _constant_data(parts: FitParts) -> xr.Dataset:
     data: dict[str, Any] = {
         f"counts_{k}": ((f"pattern_{k}", f"option_{k}"), area.counts) for k, area in enumerate(choices.areas)
     }
+    for k, area in enumerate(choices.areas):
+        data |= stage_variables(k, area)
     data["nodes"] = ("area", np.array([len(fit.density.states.node) for fit in fits]))
     data["group_of_agent"] = ("agent", choices.group_of_agent.astype(np.int32))
     if choices.survey_weight is not None:
@@ -249,7 +254,12 @@ def choices_of(fit: xr.DataTree) -> Choices:
     constant = fit["constant_data"].to_dataset()
     pattern = fit["observed_data"].to_dataset()["answers"].values
     areas = tuple(
-        area_choices(area, constant[f"counts_{k}"].values.astype(np.int64), pattern[:, k].astype(np.int64))
+        area_choices(
+            area,
+            constant[f"counts_{k}"].values.astype(np.int64),
+            pattern[:, k].astype(np.int64),
+            stages_of(k, area, constant),
+        )
         for k, area in enumerate(study.areas)
     )
     weight = constant["survey_weight"].values if "survey_weight" in constant else None

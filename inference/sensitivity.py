@@ -50,6 +50,8 @@ def log_prior_blocks(parameters: Parameters, theta: Array, n_options: int) -> di
     if parameters.n_scales:
         median, spread = priors.importance_scale
         blocks["importance scale"] = -0.5 * np.square((theta[:, at["scale"]] - np.log(median)) / spread).sum(axis=1)
+    if parameters.n_tastes:
+        blocks["coefficients"] = -0.5 * np.square(theta[:, at["taste"]] / priors.taste_sd).sum(axis=1)
     if parameters.n_deviating:
         deviations = np.hstack([theta[:, at["share_dev"]], theta[:, at["mean_dev"]]])
         blocks["group deviations"] = -0.5 * np.square(deviations).sum(axis=1)

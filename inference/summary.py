@@ -185,6 +185,16 @@ def _row(
     return row | {"state": "refused" if found.refused else worst(c.state for c in concerned), "reasons": reasons}
 
 
+def _in_situations_alone(fit: xr.DataTree, area: str | None) -> list[str]:
+    """Return why an area has no observed conflict: nothing in it is asked of all agents alike."""
+    areas = [a for a in Study.from_dict(attribute(fit, "study")).areas if area in {None, a.name}]
+    return [
+        f"{a.name}: agents chose from different sets, so their choices are not compared as they stand."
+        for a in areas
+        if all(item.kind in {"situation", "importance"} for item in a.items)
+    ]
+
+
 def _held_back(fit: xr.DataTree, blank: Sequence[Check], area: str | None) -> bool:
     """Return whether a number gets no headline.
 
@@ -203,6 +213,8 @@ def _undefined(stored: xr.Dataset, fit: xr.DataTree, cell: _Cell, values: NDArra
     if np.isfinite(values).all():
         return []
     score, estimand, area, group, other = cell
+    if score == "observed_conflict" and (unseen := _in_situations_alone(fit, area)):
+        return unseen
     weightless = [a for a, shown in _weightless(stored).items() if shown and area in {None, a}]
     if score in {"misalignment", "relative_misalignment"} and weightless:
         return [no_weight_reason(a, learned=a in _learned(fit)) for a in weightless]
