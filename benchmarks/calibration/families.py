@@ -61,6 +61,14 @@ def learned_area(goals: int = 2, items: int = 5) -> dict[str, Any]:
     return {"goals": goals, "items": {f"item{j}": {"options": ["0", "1", "2"]} for j in range(items)}}
 
 
+def ranking_area() -> dict[str, Any]:
+    """Return an area of 3 goals and two rankings of 4 objects, three of which serve a goal each: all and the best 2."""
+    serves: dict[str, Any] = {"one": "a", "two": "b", "three": "c", "four": []}
+    turned = {name: serves[name] for name in ("four", "three", "two", "one")}
+    items = {"all": {"kind": "ranking", "serves": serves}, "best": {"kind": "ranking", "top": 2, "serves": turned}}
+    return {"goals": ["a", "b", "c"], "conflict": 1.0, "items": items}
+
+
 def study(**areas: dict[str, Any]) -> datasets.Study:
     """Return a study of some areas; items get the name of their area in front."""
     named = {
@@ -102,6 +110,7 @@ FAMILIES: dict[str, Family] = {
         ),
         _family("ordinal", "ordered scales of 5 levels", 200, area=scale_area()),
         _family("pairwise", "comparisons of 4 objects, with ties", 200, area=comparison_area()),
+        _family("ranking", "rankings of 4 objects, one of all and one of the best two", 200, area=ranking_area()),
         _family(
             "importance",
             "`follow` with stated importance, and an area of one item with stated importance",

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 from dissensus.datasets.choices import AreaChoices, Choices
 from dissensus.datasets.patterns import build_choices
-from dissensus.datasets.study import Priors, Study
+from dissensus.datasets.situations import Situations
+from dissensus.datasets.stages import canonical_order
+from dissensus.datasets.study import Item, Priors, Study
 from dissensus.inference.density import AreaDensity, area_density
 from dissensus.inference.parameters import draw_prior
 from numpy.typing import ArrayLike
@@ -17,6 +19,8 @@ from numpy.typing import ArrayLike
 def make_study(*areas: Mapping[str, Any], priors: Mapping[str, Any] | None = None) -> Study:
     """Return the study of areas made by :func:`make_area`."""
     table = {"layout": "long", "agent": "agent", "item": "item", "answer": "answer"}
+    if any(item.get("kind") == "situation" for area in areas for item in area["settings"]["items"].values()):
+        table = {"layout": "situations", "agent": "agent"}
     settings = {area["name"]: area["settings"] for area in areas}
     return Study.from_dict({"table": table, "areas": settings, "priors": dict(priors or {})})
 
@@ -43,7 +47,17 @@ def of_kind(area: Mapping[str, Any], *kinds: str) -> dict[str, Any]:
     items = dict(area["settings"]["items"])
     for name, kind in zip(items, kinds, strict=True):
         words = kind.split()
-        items[name] = items[name] | {"kind": words[0], "objects": words[1:]}
+        items[name] = items[name] | {"kind": words[0]} | ({"objects": words[1:]} if words[0] == "pairwise" else {})
+    return {**area, "settings": {**area["settings"], "items": items}}
+
+
+def with_features(area: Mapping[str, Any], item: int, *names: str) -> dict[str, Any]:
+    """Return an area one of whose items, of kind ``situation``, has features."""
+    items = dict(area["settings"]["items"])
+    name = list(items)[item]
+    columns = {option: f"{name}_{option}" for option in items[name]["serves"]}
+    features = {f: {"columns": {option: f"{f}_{column}" for option, column in columns.items()}} for f in names}
+    items[name] = items[name] | {"features": features}
     return {**area, "settings": {**area["settings"], "items": items}}
 
 
@@ -56,8 +70,9 @@ def make_choices(
     survey_weight: ArrayLike | None = None,
 ) -> Choices:
     """Return the choices of agents called 0, 1, …; answers by item as positions of options, or counts if repeated."""
-    arrays = {item: np.asarray(given) for item, given in answers.items()}
-    n = len(next(iter(arrays.values())))
+    arrays = {k: given if isinstance(given, Situations) else np.asarray(given) for k, given in answers.items()}
+    lengths = [1 + max(g.agent, default=-1) if isinstance(g, Situations) else len(g) for g in arrays.values()]
+    n = max(lengths)
     return build_choices(
         study,
         np.arange(n).astype(str).astype(object),
@@ -78,12 +93,39 @@ def random_answers(study: Study, n: int, *, seed: int, missing: float = 0.0, tim
             number = rng.binomial(times, 1 - missing, n)
             number[0] = times
             answers[item.name] = rng.multinomial(number, rng.dirichlet(np.ones(size), n))
+        elif item.kind == "situation":
+            answers[item.name] = random_situations(item, n, rng)
+        elif item.in_stages:
+            answers[item.name] = _random_orders(item, n, rng, missing)
         else:
             given = rng.integers(size, size=n)
             given[rng.random(n) < missing] = -1
             given[0] = max(given[0], 0)
             answers[item.name] = given
     return answers
+
+
+def _random_orders(item: Item, n: int, rng: np.random.Generator, missing: float) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Return rankings cut anywhere, or a best and a worst option; the first agent answers."""
+    order = np.argsort(rng.random((n, len(item.serves))), axis=1)[:, : item.n_places]
+    length = rng.integers(1, item.n_places + 1, n) if item.kind == "ranking" else np.full(n, 2)
+    length[rng.random(n) < missing] = 0
+    length[0] = item.n_places
+    order = np.where(np.arange(order.shape[1]) < length[:, None], order, -1)
+    return canonical_order(order, len(item.serves)) if item.kind == "ranking" else order
+
+
+def random_situations(item: Item, n: int, rng: np.random.Generator, *, most: int = 4) -> Situations:
+    """Return up to four situations of each agent, each of two options or more, some of them alike."""
+    size = len(item.serves)
+    agent = np.repeat(np.arange(n), np.append(rng.integers(0, most + 1, n - 1), most))
+    shown = np.tile(np.arange(size), (len(agent), 1))
+    left_out = (rng.random(shown.shape) < 0.3) & (np.argsort(rng.random(shown.shape), axis=1) > 1)
+    shown[left_out] = -1
+    features = np.where(left_out[:, :, None], 0.0, rng.integers(-2, 3, (*shown.shape, len(item.features))) / 2)
+    features[: len(agent) // 2] = np.where(shown[: len(agent) // 2, :, None] >= 0, 0.5, 0.0)
+    chosen = np.where(shown >= 0, rng.random(shown.shape), -1).argmax(axis=1)
+    return Situations(agent, shown, chosen, features)
 
 
 def random_choices(study: Study, n: int, *, seed: int, missing: float = 0.0, times: int = 5, **more: Any) -> Choices:
@@ -250,15 +292,59 @@ CASES: dict[str, Callable[[], Choices]] = {
     "one answer, stated importance, no goal, luce": lambda: random_choices(
         make_study(of_kind(make_area("- -", "x y -", "- - -", rule="luce", no_goal=True), *_ASKED)), 8, seed=29
     ),
+    "rankings": lambda: random_choices(
+        make_study(of_kind(make_area("x y z -", "y x z"), "ranking", "ranking")), 8, seed=31, missing=0.1
+    ),
+    "rankings, groups, no goal": lambda: random_choices(
+        make_study(of_kind(make_area("x y xy - -", "x y", "y - x", no_goal=True), "ranking", "choice", "ranking")),
+        8,
+        seed=32,
+        missing=0.2,
+        **_grouped([0, 1, -1, 0, 1, -1, 1, 0]),
+    ),
+    "one ranking": lambda: random_choices(make_study(of_kind(make_area("x y z -", kappa=2.0), "ranking")), 8, seed=33),
+    "rankings, uniform": lambda: random_choices(
+        make_study(of_kind(make_area("x y - -", baseline="uniform"), "ranking")), 8, seed=34
+    ),
+    "best and worst": lambda: random_choices(
+        make_study(of_kind(make_area("x y z -", "x y z -", "x y"), "best_worst", "best_worst", "choice")),
+        8,
+        seed=35,
+        missing=0.1,
+    ),
+    "situations": lambda: random_choices(
+        make_study(with_features(of_kind(make_area("x y z -"), "situation"), 0, "cost", "time")), 8, seed=36
+    ),
+    "situations, groups, no goal, other items": lambda: random_choices(
+        make_study(
+            with_features(
+                of_kind(
+                    make_area("x y - xy y", "x y", "y - x", "- - -", no_goal=True),
+                    *("situation", "choice", "ranking", "importance"),
+                ),
+                0,
+                "cost",
+            )
+        ),
+        8,
+        seed=37,
+        missing=0.2,
+        **_grouped([0, 1, -1, 0, 1, -1, 1, 0]),
+    ),
+    "situations, uniform": lambda: random_choices(
+        make_study(of_kind(make_area("x y y - - -", baseline="uniform"), "situation")), 8, seed=38
+    ),
     "every kind": lambda: random_choices(
         make_study(
             of_kind(
-                make_area("x - y z", "x y xy -", "x z -", "- - -", "x - -"),
+                make_area("x - y z", "x y xy -", "x z -", "- - -", "x - -", "x y - z", "z - x"),
                 "ordinal",
                 "choice",
-                "pairwise",
+                "pairwise A B",
                 "importance",
                 "ordinal",
+                "ranking",
+                "best_worst",
             ),
             make_area("x y", "y x", name="b"),
         ),

@@ -27,13 +27,18 @@ class Point(NamedTuple):
     scale: Any  # of each item of stated importance
     affinity: list[Any]  # by how much each goal favours the options of each item, (goal, option); None if given
     tilt: Any  # coordinates behind the affinities, independent normals
+    taste: Any  # coefficients of features, item after item
     log_jacobian: float
 
 
 def answers_at_most_once(area: AreaChoices) -> bool:
     """Return whether answers are taken at face value: those that serve goals say nothing on weights and baselines."""
     asked = [o for j, options in enumerate(options_by_item(area)) for o in options if kind_of(area, j) != "importance"]
-    return bool(area.counts[:, asked].sum(axis=1).max() <= 1)
+    answers = area.counts[:, asked].sum(axis=1)
+    for stages in area.stages:
+        np.add.at(answers, stages.pattern, stages.times)
+    asked_in_sets = any(kind_of(area, j) == "situation" for j in range(len(area.items)))
+    return bool(answers.max() <= 1) and not asked_in_sets
 
 
 def states_weights(area: AreaChoices) -> bool:
@@ -94,9 +99,21 @@ def to_point(choices: Choices, area: AreaChoices, theta: Any) -> Point:
     baseline, free = _baselines(area, take, uniform=area.baseline != "free" or once)
     scale = np.exp(take(sum(kind_of(area, j) == "importance" for j in range(len(area.items)))))
     affinity, tilt = _affinities(area, take)
+    taste = take(sum(stages.features.shape[2] for stages in area.stages))
     assert not left
     return Point(
-        share, share_dev, mean, concentration, mean_dev, baseline, free, scale, affinity, tilt, float(log_jacobian)
+        share,
+        share_dev,
+        mean,
+        concentration,
+        mean_dev,
+        baseline,
+        free,
+        scale,
+        affinity,
+        tilt,
+        taste,
+        float(log_jacobian),
     )
 
 
@@ -140,23 +157,23 @@ def _baselines(area: AreaChoices, take: Any, *, uniform: bool) -> tuple[list[Any
     baseline, free = [], []
     for item, options in enumerate(options_by_item(area)):
         kind = kind_of(area, item)
-        if kind == "pairwise" or (uniform and kind != "importance") or _bare(area, item):
+        if kind in {"pairwise", "best_worst"} or (uniform and kind != "importance") or _bare(area, item):
             baseline.append(np.zeros(len(options)))
             continue
         free.append(take(len(options) - 1))
         baseline.append(sum_to_zero(free[-1]))
-    compared = [j for j in range(len(area.items)) if kind_of(area, j) == "pairwise" and not _bare(area, j)]
-    pairs = {j: area.objects[j] for j in compared}
+    pairs = {j: area.objects[j] for j in range(len(area.items)) if area.objects and area.objects[j]}
+    pairs = {j: pair for j, pair in pairs.items() if not _bare(area, j)}
     if pairs and not uniform:
         names = list(dict.fromkeys(name for pair in pairs.values() for name in pair))
         free.append(take(len(names) - 1))
         strength = dict(zip(names, sum_to_zero(free[-1]), strict=True))
-        ties = any(len(baseline[j]) == 3 for j in pairs)
+        ties = any(len(baseline[j]) > len(pair) for j, pair in pairs.items())
         if ties:
             free.append(take(1))
-        for j, (first, second) in pairs.items():
-            both = [strength[first], strength[second]]
-            baseline[j] = np.array([*both, sum(both) / 2 + free[-1][0]] if len(baseline[j]) == 3 else both)
+        for j, pair in pairs.items():
+            both = [strength[name] for name in pair]
+            baseline[j] = np.array([*both, sum(both) / 2 + free[-1][0]] if len(baseline[j]) > len(pair) else both)
     return baseline, np.concatenate([*free, np.zeros(0)])
 
 
@@ -177,6 +194,7 @@ def log_prior(choices: Choices, area: AreaChoices, priors: Priors, theta: Any) -
     median, spread = priors.importance_scale
     total += stats.norm.logpdf(np.log(point.scale), np.log(median), spread).sum()
     total += stats.norm.logpdf(point.tilt, scale=priors.affinity_sd).sum()
+    total += stats.norm.logpdf(point.taste, scale=priors.taste_sd).sum()
     return float(total)
 
 
@@ -200,7 +218,7 @@ def choice_probability(
     if kind == "ordinal":
         return _level(baseline, position, area.kappa * weight * _pull(area, options, goal))
     serving = [goal is not None and bool(area.serves[goal, o]) for o in options]
-    if area.rule == "luce" or kind == "pairwise":
+    if area.rule == "luce" or kind in {"pairwise", "ranking", "best_worst"}:
         affinity = np.array(serving, dtype=float)
         if kind == "pairwise" and len(options) == 3:
             affinity[2] = (affinity[0] + affinity[1]) / 2
@@ -252,7 +270,6 @@ def goal_likelihoods(choices: Choices, area: AreaChoices, priors: Priors, theta:
     weights = np.ones(1) if point.mean is None else (x + 1) / 2
     result = []
     for agent in range(choices.n_agents):
-        counts = area.counts[area.pattern_of_agent[agent]]
         group = int(choices.group_of_agent[agent]) if group_names(choices) else -1
         logits = np.log(point.share)
         shift = 0.0
@@ -271,12 +288,62 @@ def goal_likelihoods(choices: Choices, area: AreaChoices, priors: Priors, theta:
         for share in range(n_shares(area)):
             goal = share if share < len(area.goals) else None
             cells = [
-                density + _log_answers(area, counts, goal, 0.0 if goal is None else weight, point, once)
+                density
+                + _log_agent(
+                    area, int(area.pattern_of_agent[agent]), goal, 0.0 if goal is None else weight, point, once
+                )
                 for weight, density in zip(weights, log_density, strict=True)
             ]
             by_goal.append(log_share[share] + logsumexp(cells))
         result.append(np.array(by_goal))
     return result
+
+
+def _log_agent(area: AreaChoices, pattern: int, goal: int | None, weight: float, point: Point, once: bool) -> float:
+    total = _log_answers(area, area.counts[pattern], goal, weight, point, once)
+    for item in range(len(area.items)):
+        if kind_of(area, item) in {"ranking", "best_worst"}:
+            total += _log_later(area, pattern, item, goal, weight, point)
+    first = 0
+    for stages in area.stages:
+        own = point.taste[first : first + stages.features.shape[2]]
+        first += len(own)
+        if kind_of(area, stages.item) == "situation":
+            for held_by, stage, times in zip(stages.pattern, stages.stage, stages.times, strict=True):
+                if held_by == pattern:
+                    total += times * _log_situation(area, stages, stage, goal, weight, point, own)
+    return total
+
+
+def _log_situation(
+    area: AreaChoices, stages: Any, stage: int, goal: int | None, weight: float, point: Point, taste: Any
+) -> float:
+    options = options_by_item(area)[stages.item]
+    utility = []
+    for place, option in enumerate(stages.shown[stage]):
+        if option < 0:
+            utility.append(-np.inf)
+            continue
+        serves = goal is not None and area.serves[goal, options[option]]
+        value = point.baseline[stages.item][option] + area.kappa * weight * serves
+        value += sum(b * x for b, x in zip(taste, stages.features[stage, place], strict=True))
+        utility.append(value)
+    return float(utility[stages.chosen[stage]] - logsumexp(utility))
+
+
+def _log_later(area: AreaChoices, pattern: int, item: int, goal: int | None, weight: float, point: Point) -> float:
+    """Return the log probability of what follows the first choice of an item, from the ranking itself."""
+    options = options_by_item(area)[item]
+    serving = [goal is not None and bool(area.serves[goal, o]) for o in options]
+    utility = point.baseline[item] + area.kappa * weight * np.array(serving, dtype=float)
+    if kind_of(area, item) == "best_worst":
+        utility = -utility
+    order = [int(o) for o in area.order(item)[pattern] if o >= 0]
+    total = 0.0
+    for place in range(1, len(order)):
+        left = [o for o in range(len(options)) if o not in order[:place]]
+        total += utility[order[place]] - logsumexp(utility[left])
+    return float(total)
 
 
 def _log_answers(area: AreaChoices, counts: Any, goal: int | None, weight: float, point: Point, once: bool) -> float:

@@ -59,7 +59,9 @@ def _references(case):
 
 
 def _halved(density, cut):
-    """Return the density with the items split in halves before item ``cut``."""
+    """Return the density with the items split in halves before item ``cut``; later choices leave no halves."""
+    if density.table.stages:
+        return density
     rows, item = density.rows, density.area.item_of_option
     counts = density.area.counts[rows.pattern]
     first, a = np.unique(np.where(item < cut, counts, 0), axis=0, return_inverse=True)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from dissensus.datasets.registry import load
 from dissensus.datasets.simulate import simulate
+from dissensus.datasets.stages import stages_at
 from dissensus.inference.density import area_density, row_log_likelihood
 from dissensus.inference.identification import (
     MAX_SHARE_SD,
@@ -39,7 +40,8 @@ class TestScoreVectors:
         up, down = (row_log_likelihood(density, point + s * shifts) for s in (1, -1))
         differences = ((up - down) / (2 * step)).T
         counts = density.area.counts[rows.pattern].astype(float)
-        exact = score_vectors(density, point, counts, rows.group)
+        stages = tuple(stages_at(one, rows.pattern) for one in density.area.stages)
+        exact = score_vectors(density, point, counts, rows.group, stages)
         np.testing.assert_allclose(exact, differences, atol=1e-6 * max(1.0, np.abs(exact).max(initial=0)))
 
 

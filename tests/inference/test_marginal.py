@@ -147,7 +147,7 @@ def test_state_probabilities_by_bayes(cut):
 def test_gradients_by_table_and_prior(cut):
     rows = _halved(_rows(times=3)[2], cut)
     log_p, log_prior = _tables()
-    by_table, by_prior = gradients(rows, evaluate(rows, log_p, log_prior), rows.multiplicity)
+    by_table, by_prior, _ = gradients(rows, evaluate(rows, log_p, log_prior), rows.multiplicity)
 
     def value(table, prior):
         return evaluate(rows, table, prior).row_loglik @ rows.multiplicity
