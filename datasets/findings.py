@@ -13,6 +13,8 @@ from .validation import listed
 
 RARE = 5
 """Answers below which an option counts as rare."""
+MOST_SPREAD = 10.0
+"""Standard deviation of a feature, in units of its coefficient, above which it is noted; and below its inverse."""
 
 
 def quality_findings(choices: Choices) -> list[Finding]:
@@ -73,6 +75,28 @@ def _area_findings(area: AreaChoices) -> list[Finding]:
         more = f" and {len(rare) - 10:,} more" if len(rare) > 10 else ""
         message = f"Options chosen fewer than {RARE} times: {', '.join(rare[:10])}{more}."
         findings.append(Finding("rare-option", message, area=area.name))
+    return findings + _feature_scales(area)
+
+
+def _feature_scales(area: AreaChoices) -> list[Finding]:
+    """Find features whose coefficients have a prior far wider or narrower than their spread asks for."""
+    findings = []
+    for stages in area.stages:
+        if not stages.features.size:
+            continue
+        values = stages.features[stages.shown >= 0]
+        for name, sd, span in zip(stages.names, values.std(axis=0), np.ptp(values, axis=0), strict=True):
+            if span == 0:
+                message = (
+                    f"Feature {shown(name)} is the same for all options shown: its coefficient comes from the prior."
+                )
+                findings.append(Finding("constant-feature", message, area=area.name))
+            elif not 1 / MOST_SPREAD <= sd <= MOST_SPREAD:
+                message = (
+                    f"Feature {shown(name)} has a standard deviation of {sd:.2g} in units of its 'per', to which the "
+                    "prior of its coefficient refers: set 'per' near its spread."
+                )
+                findings.append(Finding("feature-scale", message, "note", area=area.name))
     return findings
 
 

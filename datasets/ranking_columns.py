@@ -312,6 +312,7 @@ def orders_of_agents(
 
 def order_columns(item: Item, order: Orders, blank: str | None) -> Mapping[str, NDArray[np.object_]]:
     """Return the columns of a wide table that hold rankings, by name; ``blank`` stands for no answer."""
+    order = order[:, : item.n_places]
     if item.ranks:
         columns = {}
         for place, option in enumerate(item.serves):

@@ -215,4 +215,5 @@ def draw_order(
 def order_text(item: Item, order: NDArray[np.int64]) -> NDArray[np.object_]:
     """Return rankings as texts with the separator of the item, None for no answer, (row,)."""
     labels = np.array(item.options, dtype=object)
-    return np.array([item.separator.join(labels[row[row >= 0]]) or None for row in order], dtype=object)
+    asked = order[:, : item.n_places]  # one place less than all tells all, and is not all that was asked for
+    return np.array([item.separator.join(labels[row[row >= 0]]) or None for row in asked], dtype=object)

@@ -92,7 +92,7 @@ def _agent_columns(choices: Choices, rows: NDArray[np.int64]) -> dict[str, pa.Ar
 
 
 def _wide_columns(choices: Choices, area: AreaChoices) -> dict[str, pa.Array]:
-    columns = {}
+    columns: dict[str, pa.Array] = {}
     for position, item in enumerate(choices.study.area(area.name).items):
         blank = _blank(choices.study.table, item.options)
         if item.in_stages:

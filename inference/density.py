@@ -288,7 +288,7 @@ def _evaluated(density: AreaDensity, theta: Array) -> tuple[Values, Array, Evalu
     tables = density.table.stages
     stages = [evaluate_stages(table, values.baseline_logits, values.taste) for table in tables]
     later = [by_pattern(table, parts.log_p) for table, parts in zip(tables, stages, strict=True)]
-    rows = evaluate(density.rows, log_p, state_prior(density, values), sum(later) if later else None)
+    rows = evaluate(density.rows, log_p, state_prior(density, values), np.sum(later, axis=0) if later else None)
     return values, log_p, rows, stages
 
 

@@ -154,7 +154,7 @@ def _information(density: AreaDensity, point: Array, rng: np.random.Generator) -
     rows = density.rows
     size = min(max(_SIMULATED, 10 * density.size), 10 * _SIMULATED)
     if density.table.stages:  # agents of many situations are large, and few of them tell as much
-        each = density.area.later_answers[rows.pattern] @ rows.multiplicity / rows.multiplicity.sum()
+        each = float(density.area.later_answers[rows.pattern] @ rows.multiplicity / rows.multiplicity.sum())
         size = min(size, max(_FEWEST, int(_CHOICES / max(each, 1.0))))
     chosen = rng.choice(rows.n_rows, size=size, p=rows.multiplicity / rows.multiplicity.sum())
     values = constrain(density.parameters, point[None], density.n_options)
@@ -181,7 +181,7 @@ def _drawn_states(
     upto = upto / upto[:, -1:] + np.arange(len(upto))[:, None]  # all groups in one increasing sequence
     group = rows.group[chosen]
     drawn = np.searchsorted(upto.ravel(), group + rng.random(len(group)), side="right")
-    return np.minimum(drawn - group * prior.shape[1], prior.shape[1] - 1)
+    return np.asarray(np.minimum(drawn - group * prior.shape[1], prior.shape[1] - 1))
 
 
 def _drawn_counts(

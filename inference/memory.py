@@ -22,6 +22,7 @@ _SAVING = 2.8  # of a result: itself, its bytes, and what is read back from them
 _LABELS = 60  # bytes of an agent that do not depend on the areas
 _LIBRARIES = 20_000_000  # what is imported only while fitting
 _LEFT_BEHIND = 55_000_000  # by the stages before, in what the C library does not give back
+_STAGE_COPIES = 6  # of what one evaluation of choices from sets holds
 
 
 def estimate_memory(
@@ -59,7 +60,8 @@ def estimate_memory(
     result += sum(density.size for density in densities) * draws * _NUMBER * 3
     spreading = max(draws * rows * 12, draws * rows * 4 + likelihood) if likelihood else 0
     later = _LEFT_BEHIND + max(comparing, result + spreading, _SAVING * result)
-    return _LIBRARIES + int(max(checking, later))
+    cells = max((sum(table.cells for table in density.table.stages) for density in densities), default=0)
+    return _LIBRARIES + int(max(checking, later)) + threads * cells * _NUMBER * _STAGE_COPIES
 
 
 def _checking(density: AreaDensity) -> int:

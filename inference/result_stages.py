@@ -66,6 +66,8 @@ def _stages(area: Area, item: int, end: str, constant: Mapping[Any, Any]) -> Sta
         constant[f"stages_chosen{end}"].values.astype(np.int64),
         constant[f"stages_worst{end}"].values.astype(bool),
         constant[features].values.astype(np.float64) if features in constant else np.zeros((*shown.shape, 0)),
-        *held,
-        tuple(f"{area.items[item].name}: {name}" for name in area.items[item].features),
+        pattern=held[0],
+        stage=held[1],
+        times=held[2],
+        names=tuple(f"{area.items[item].name}: {name}" for name in area.items[item].features),
     )

@@ -71,7 +71,7 @@ def situation_check(density: AreaDensity, theta: Array) -> Check | None:
             f" and the model expects {expected / total:.1%}, given what was shown."
             for option, count, expected in zip(own, seen, mean.mean(axis=0), strict=True)
         ]
-    adjusted, gap = holm(np.concatenate(p_values)), np.concatenate(gaps)
+    adjusted, gap = holm(np.concatenate(p_values).tolist()), np.concatenate(gaps)
     worst = int(np.argmin(adjusted - 1e-9 * np.abs(gap)))
     if adjusted[worst] >= SIGNIFICANT:
         return Check("situation-shares", "ok", area.name, "", float(adjusted[worst]), SIGNIFICANT)

@@ -115,7 +115,7 @@ class StageTable:
     def at_chosen(self) -> Array:
         """Whether the option chosen serves each goal, or for the worst does not, (goal, stage)."""
         whole = np.broadcast_to(self.served, (len(self.served), *self.empty.shape))
-        return whole[:, self.chosen, np.arange(self.n_stages)]
+        return np.asarray(whole[:, self.chosen, np.arange(self.n_stages)])
 
 
 def make_stage_tables(
@@ -253,7 +253,7 @@ def _over_places(table: StageTable, odds: Array) -> Array:
     """Return the sum of odds over the places that serve each goal, (D, goal, stage)."""
     if table.served.shape[2] == 1:
         return np.asarray(table.served[:, :, 0] @ odds)
-    return np.einsum("dmn,kmn->dkn", odds, table.served)
+    return np.asarray(np.einsum("dmn,kmn->dkn", odds, table.served))
 
 
 def option_probability(table: StageTable, parts: StageEvaluation, option: int) -> Array:

@@ -261,7 +261,7 @@ def test_commands_of_the_readme_exist():
 
 def test_the_study_of_the_readme_is_one(tmp_path):
     path = tmp_path / "study.toml"
-    table = [text for text in _fences("toml") if "[log]" not in text]
+    table = [text for text in _fences("toml") if "[areas.welfare" in text]
     path.write_text("\n".join(table), encoding="utf-8")  # the second goes on from the first
     study = datasets.Study.from_toml(path)
     assert [area.name for area in study.areas] == ["welfare"]
@@ -278,6 +278,20 @@ def test_the_log_of_the_readme_is_read(tmp_path):
     study = datasets.Study.from_text(text)
     choices = datasets.read_log(tmp_path / "ratings.csv", study, items=tmp_path / "movies.csv")
     assert choices.to_frame(layout="long").times.tolist() == [1, 1, 1]
+
+
+def test_the_situations_of_the_readme_are_a_study():
+    (text,) = [text for text in _fences("toml") if 'layout = "situations"' in text]
+    study = datasets.Study.from_text(text)
+    assert study.table.layout == "situations"
+    (item,) = study.items
+    assert item.features["cost"].per == 100
+
+
+def test_the_learned_goals_of_the_readme_are_a_study():
+    (text,) = [text for text in _fences("toml") if "goals = 2" in text]
+    (area,) = datasets.Study.from_text(text).areas
+    assert area.learned_items == (True,) * 4
 
 
 def test_the_python_of_the_readme_runs():

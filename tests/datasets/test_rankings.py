@@ -179,7 +179,10 @@ def test_contradictory_keys_are_refused(old, new, words):
         datasets.Study.from_text(text)
 
 
-@pytest.mark.parametrize("text", [TEXT, RANKS, PLACES, BEST_WORST])
+TOP = TEXT.replace("serves", "top = 2\nserves")
+
+
+@pytest.mark.parametrize("text", [TEXT, TOP, RANKS, PLACES, BEST_WORST])
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
 def test_simulated_rankings_are_written_and_read(text, suffix, tmp_path):
     choices = datasets.simulate(datasets.Study.from_text(text), 200, seed=1, missing=0.2)

@@ -149,6 +149,16 @@ def test_choices_not_made_and_sets_of_one_option_say_nothing():
     assert "1 situations of item 'mode'" in note.message
 
 
+def test_units_far_from_the_spread_of_a_feature_are_noted():
+    """The prior refers to the unit; a feature that never varies tells nothing."""
+    found = {f.code: f for f in read(ROWS.replace("per = 10.0", "per = 0.1"), rows()).findings}
+    assert found["feature-scale"].state == "note"
+    assert "'mode: cost'" in found["feature-scale"].message
+    assert "feature-scale" not in {f.code for f in read(ROWS, rows()).findings}
+    same = rows().assign(c_train="1", c_car="1", c_air="1")
+    assert "constant-feature" in {f.code for f in read(ROWS, same).findings}
+
+
 def test_other_items_stand_beside_situations():
     """What is asked once is the same in all rows of an agent."""
     text = ROWS + '[areas.trip.items.fly]\nserves = { yes = "fast", no = "green" }\n'
