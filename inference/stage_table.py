@@ -300,7 +300,7 @@ def pull_back_stages(table: StageTable, parts: StageEvaluation, by_pattern_state
     else:
         where = table.option.ravel()
         by_logits = np.stack([np.bincount(where, row, table.n_options) for row in rows])
-    return by_logits, rows @ table.features.reshape(rows.shape[1], -1)
+    return by_logits, rows @ table.features.reshape(rows.shape[1], table.features.shape[2])
 
 
 def by_place(table: StageTable, parts: StageEvaluation, slope: Array) -> Array:

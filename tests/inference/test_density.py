@@ -34,6 +34,7 @@ from .builders import (
     points_of,
     random_answers,
     random_choices,
+    with_features,
 )
 
 
@@ -468,13 +469,18 @@ def _random_item(rng, kind, pairs):
         first, second = pairs[rng.integers(len(pairs))]
         served = {"A": "x", "B": "y", "C": "-", "D": "xz"}
         return " ".join([served[first], served[second], "-"][: rng.integers(2, 4)]), f"pairwise {first} {second}"
+    if kind == "best_worst":  # an object serves the same goals wherever it is shown
+        return " ".join(["x", "y", "-", "xz"][: rng.integers(2, 5)]), kind
     return " ".join(rng.choice(goals, rng.integers(2, 5))), kind
+
+
+_KINDS = ["choice", "ordinal", "pairwise", "importance", "ranking", "best_worst", "situation"]
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(
     seed=st.integers(0, 10**9),
-    kinds=st.lists(st.sampled_from(["choice", "ordinal", "pairwise", "importance"]), min_size=1, max_size=5),
+    kinds=st.lists(st.sampled_from(_KINDS), min_size=1, max_size=5),
     rule=st.sampled_from(["follow", "luce"]),
     no_goal=st.booleans(),
     baseline=st.sampled_from(["free", "uniform"]),
@@ -488,6 +494,9 @@ def test_random_tables_of_mixed_kinds_agree_with_the_definition(seed, kinds, rul
     area = of_kind(
         make_area(*options, rule=rule, no_goal=no_goal, baseline=baseline), "choice", *(kind for _, kind in items[1:])
     )
+    for j, (_, kind) in enumerate(items):
+        if kind == "situation":
+            area = with_features(area, j, *["cost", "time"][: rng.integers(3)])
     choices = random_choices(
         make_study(area), 5, seed=seed, missing=0.3, groups=("g", "h"), group_of_agent=rng.integers(-1, 2, 5)
     )
