@@ -102,7 +102,7 @@ def pair_agreement(density: AreaDensity, theta: Array) -> PairAgreement | None:
         Equally weighted posterior draws, (draw, coordinate).
     """
     rng = np.random.default_rng(_SEED)
-    if density.face_value or density.area.item_answers.shape[1] < 2:
+    if density.face_value or np.count_nonzero(density.area.item_answers.any(axis=0)) < 2:
         return None
     pairs = _draw_pairs(density, rng)
     if not (pairs.size >= 2).any():
