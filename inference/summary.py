@@ -185,10 +185,11 @@ def _row(
     return row | {"state": "refused" if found.refused else worst(c.state for c in concerned), "reasons": reasons}
 
 
-def _in_situations_alone(fit: xr.DataTree, area: str | None) -> list[str]:
-    """Return why an area has no observed conflict: nothing in it is asked of all agents alike."""
+def _unseen(fit: xr.DataTree, area: str | None) -> list[str]:
+    """Return why answers as they stand show no conflict: goals are learned, or sets of options differ."""
+    learned = [a for a in _learned(fit, anchored=False) if area in {None, a}]
     areas = [a for a in Study.from_dict(attribute(fit, "study")).areas if area in {None, a.name}]
-    return [
+    return [f"{a}: goals are learned, so which goal an answer serves is not given." for a in learned] + [
         f"{a.name}: agents chose from different sets, so their choices are not compared as they stand."
         for a in areas
         if all(item.kind in {"situation", "importance"} for item in a.items)
@@ -213,14 +214,11 @@ def _undefined(stored: xr.Dataset, fit: xr.DataTree, cell: _Cell, values: NDArra
     if np.isfinite(values).all():
         return []
     score, estimand, area, group, other = cell
-    if score == "observed_conflict" and (unseen := _in_situations_alone(fit, area)):
+    if score == "observed_conflict" and (unseen := _unseen(fit, area)):
         return unseen
     weightless = [a for a, shown in _weightless(stored).items() if shown and area in {None, a}]
     if score in {"misalignment", "relative_misalignment"} and weightless:
         return [no_weight_reason(a, learned=a in _learned(fit)) for a in weightless]
-    unanchored = [a for a in _learned(fit, anchored=False) if area in {None, a}]
-    if score == "observed_conflict" and unanchored:
-        return [f"{a}: goals are learned, so which goal an answer serves is not given." for a in unanchored]
     if group is not None and other is None and estimand == "sample" and _group_size(fit, group) < 2:
         return [f"Group {group} has one agent, so it has no pairs."]
     if score == "relative_misalignment":
