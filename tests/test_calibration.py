@@ -25,6 +25,7 @@ FAMILIES = (
     "two_areas",
     "ordinal",
     "pairwise",
+    "ranking",
     "importance",
     "follow_groups",
     "luce_groups",
