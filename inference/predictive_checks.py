@@ -12,6 +12,7 @@ from .answer_tables import observed_tables
 from .checks import Check
 from .density import AreaDensity
 from .hanging_together import MIN_AGREEMENT, hang_together
+from .ranking_checks import ranking_check
 from .situation_checks import situation_check
 from .table_checks import SIGNIFICANT, TableCheck, item_pair_check, option_share_check
 
@@ -21,8 +22,8 @@ Array = NDArray[np.float64]
 def predictive_checks(density: AreaDensity, theta: Array) -> list[Check]:
     """Return the checks of how the model fits an area, one for each thing that can be looked at.
 
-    Option shares, also in situations, pairs of items, whether items hang together, pairs of agents, and the answers per
-    goal.
+    Option shares, also in situations and at later places of rankings, pairs of items, whether items hang together,
+    pairs of agents, and the answers per goal.
 
     An area whose items do not measure one thing *and* whose pairs of items the model does not fit is held back: its
     scores get no headline number.
@@ -44,8 +45,8 @@ def predictive_checks(density: AreaDensity, theta: Array) -> list[Check]:
         blank = len(together.items) == len(density.area.items) and contradicted
         text, state = together.sentence, together.state
         checks.append(Check("hang-together", state, name, text, together.agreement, MIN_AGREEMENT, blank=blank))
-    more = (pair_agreement_check(density, theta), goal_answers_check(density, theta), situation_check(density, theta))
-    return [*checks, *(check for check in more if check is not None)]
+    more = (pair_agreement_check, goal_answers_check, situation_check, ranking_check)
+    return [*checks, *(found for check in more if (found := check(density, theta)) is not None)]
 
 
 def _summary(kind: str, area: str, results: Sequence[TableCheck]) -> Check:

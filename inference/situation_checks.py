@@ -71,12 +71,17 @@ def situation_check(density: AreaDensity, theta: Array) -> Check | None:
             f" and the model expects {expected / total:.1%}, given what was shown."
             for option, count, expected in zip(own, seen, mean.mean(axis=0), strict=True)
         ]
+    return worst_option("situation-shares", area.name, p_values, gaps, sentences)
+
+
+def worst_option(kind: str, area: str, p_values: list[Array], gaps: list[Array], sentences: list[str]) -> Check:
+    """Return one check for all options: the worst in words."""
     adjusted, gap = holm(np.concatenate(p_values).tolist()), np.concatenate(gaps)
     worst = int(np.argmin(adjusted - 1e-9 * np.abs(gap)))
     if adjusted[worst] >= SIGNIFICANT:
-        return Check("situation-shares", "ok", area.name, "", float(adjusted[worst]), SIGNIFICANT)
+        return Check(kind, "ok", area, "", float(adjusted[worst]), SIGNIFICANT)
     state = "caution" if abs(gap[worst]) >= NOTICEABLE else "note"
-    return Check("situation-shares", state, area.name, sentences[worst], float(adjusted[worst]), SIGNIFICANT)
+    return Check(kind, state, area, sentences[worst], float(adjusted[worst]), SIGNIFICANT)
 
 
 def _moments(density: AreaDensity, table: StageTable, theta: Array, own: NDArray[np.int64]) -> Array:

@@ -11,8 +11,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from dissensus.inference import ranking_checks
+from dissensus.inference.calibration_truth import true_theta
 from dissensus.inference.density import row_log_likelihood
 from dissensus.inference.identification import share_information
+from dissensus.inference.ranking_checks import ranking_check
 from dissensus.inference.result import choices_of
 
 from dissensus import datasets, inference
@@ -166,6 +169,51 @@ def test_rankings_tell_more_than_their_first_choices():
     less = replace(choices, areas=(replace(area, stages=()),))
     full, first = (share_information(density_of(c)) for c in (choices, less))
     assert full.worst < 0.8 * first.worst
+
+
+def test_later_places_of_the_model_pass():
+    """P-values at the true parameters are no smaller than chance makes them, in 60 tables."""
+    p = []
+    for seed in range(60):
+        choices = _simulated(150, seed)
+        check = ranking_check(density_of(choices), true_theta(density_of(choices), choices)[None])
+        p.append(check.value)
+    assert np.mean(np.array(p) < 0.2) < 0.2 + 5 * np.sqrt(0.2 * 0.8 / 60)
+    assert np.min(p) > 1e-4
+
+
+def test_expected_later_places_are_those_of_simulated_rankings():
+    """Mean and variance of the difference at the true parameters: 0, and what the martingale says."""
+    gaps = []
+    for seed in range(200):
+        truth = {"goal_share": [0.5, 0.3, 0.2], "weight_mean": 0.7, "weight_concentration": 5.0}
+        choices = _simulated(40, seed, **truth, baseline=[0.4, 0.3, 0.2, 0.1] * 2 + [0.25] * 4)
+        density = density_of(choices)
+        stages, table = density.area.stages[0], density.table.stages[0]
+        found = ranking_checks._moments(density, stages, table, true_theta(density, choices)[None], np.arange(4))
+        agents = density.area.n_agents_of_pattern
+        picked = stages.shown[np.arange(len(stages.chosen)), stages.chosen][stages.stage]
+        seen = np.bincount(picked, stages.times * agents[stages.pattern], 4)
+        gaps.append((seen - found[0]) / np.sqrt(found[1]))
+    gaps = np.array(gaps)
+    assert (np.abs(gaps.mean(axis=0)) < 4 / np.sqrt(200)).all()
+    assert (np.abs(gaps.std(axis=0) - 1) < 4 / np.sqrt(400)).all()
+
+
+def test_rankings_from_the_worst_up_are_found():
+    """Agents strike out the worst by choices of the reciprocal; one in three then puts an option elsewhere."""
+    rng = np.random.default_rng(7)
+    strength = np.array([3.0, 2.5, 0.0, -3.0])
+    noisy = -strength + rng.gumbel(size=(1_500, 4))
+    orders = np.argsort(-noisy, axis=1)[:, ::-1][:, :3]
+    choices = _ranked(make_area("- - - -", goals=["x"]), orders)
+    density = density_of(choices)
+    _, logits, _ = maximum_likelihood(density)
+    theta = np.zeros((1, density.size))
+    theta[0, density.parameters.slices["baseline"]] = density.parameters.baseline_basis.T @ logits
+    check = ranking_check(density, theta)
+    assert check.state != "ok"
+    assert "given what was left" in check.message
 
 
 def test_scores_are_found_again(tmp_path):
