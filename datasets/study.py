@@ -136,7 +136,7 @@ class Table(Part):
         return "keep_one" if self.of_situations else self.on_duplicate
 
 
-class Feature(_Part):
+class Feature(Part):
     """A feature of the options of an item of kind ``situation``: ``[areas.X.items.Y.features.Z]``.
 
     Its coefficient β says how much the utility of an option grows with ``per`` units of it.
