@@ -33,11 +33,11 @@ def choices(seed=6):
 _ALTERNATIVES = {}
 
 
-def alternative(density, rng, *, rule, no_goal):
+def alternative(density, rng, kind):
     """Return a structural alternative, fitted once: it depends on the answers and the seed, not on what is broken."""
-    if (rule, no_goal) not in _ALTERNATIVES:
-        _ALTERNATIVES[rule, no_goal] = fit_structure(density, rng, rule=rule, no_goal=no_goal)
-    return _ALTERNATIVES[rule, no_goal]
+    if kind not in _ALTERNATIVES:
+        _ALTERNATIVES[kind] = fit_structure(density, rng, kind)
+    return _ALTERNATIVES[kind]
 
 
 @functools.cache
