@@ -29,7 +29,7 @@ def _command():
 
 def test_there_are_enough_pairs_and_each_was_sampled_well():
     assert set(STORED["pairs"]) <= set(_command().PAIRS)
-    assert len(STORED["pairs"]) >= 6
+    assert len(STORED["pairs"]) >= 7
     for pair in STORED["pairs"].values():
         rows = pair["quantities"].values()
         assert min(row["ess"] for row in rows) >= 0.5 * STORED["draws"]
