@@ -45,7 +45,7 @@ def test_the_limit_is_seventy_percent_of_what_is_free(monkeypatch):
         require_memory(701)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the unit of ru_maxrss is that of Linux")
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak is read from Linux")
 @pytest.mark.parametrize(("agents", "areas", "items"), [(300, 1, 3), (6_000, 2, 4)])
 def test_the_estimate_is_within_a_quarter_of_the_peak(agents, areas, items, monkeypatch):
     """Of a process of its own, which fits and saves; benchmarks/memory.py has more sizes."""
