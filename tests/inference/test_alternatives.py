@@ -10,7 +10,14 @@ import numpy as np
 import pytest
 import xarray as xr
 from dissensus.inference import alternatives as module
-from dissensus.inference.alternatives import STRUCTURES, elpd_difference, fit_structure, leave_one_out
+from dissensus.inference.alternatives import (
+    NULL,
+    STRUCTURES,
+    Alternative,
+    elpd_difference,
+    fit_structure,
+    leave_one_out,
+)
 from dissensus.inference.density import area_density, null_density, row_log_likelihood
 from dissensus.inference.importance import importance_draws
 from dissensus.inference.mode import find_modes
@@ -111,25 +118,23 @@ def _study(rule):
 def _fitted(rule, structure):
     truth = {"a": {"goal_share": [0.5, 0.3, 0.2], "weight_mean": 0.8, "weight_concentration": 20.0}}
     choices = datasets.simulate(_study(rule), 1_000, seed=2, truth=truth)
-    return fit_structure(
-        area_density(choices, choices.areas[0], choices.study.priors), _rng(3), rule=structure[0], no_goal=structure[1]
-    )
+    return fit_structure(area_density(choices, choices.areas[0], choices.study.priors), _rng(3), structure)
 
 
 @pytest.mark.parametrize("rule", ["follow", "luce"])
 def test_the_rule_that_made_the_answers_predicts_best(rule):
-    fitted = {structure: _fitted(rule, structure) for structure in (*STRUCTURES, ("null", True))}
+    fitted = {structure: _fitted(rule, structure) for structure in (*STRUCTURES, NULL)}
     assert all(np.isfinite(s.elpd) for s in fitted.values())
     elpd = {structure: s.elpd for structure, s in fitted.items()}
     other = "luce" if rule == "follow" else "follow"
-    assert max(elpd, key=elpd.get)[0] == rule
-    assert elpd[rule, False] > elpd[other, False] + 4
-    assert min(elpd, key=elpd.get)[0] == "null"
+    assert max(elpd, key=elpd.get).rule == rule
+    assert elpd[Alternative(rule, no_goal=False)] > elpd[Alternative(other, no_goal=False)] + 4
+    assert min(elpd, key=elpd.get) == NULL
 
 
 def test_structures_are_named_and_scored():
     assert [_fitted("follow", s).name for s in STRUCTURES] == ["follow", "follow, no goal", "luce", "luce, no goal"]
-    null = _fitted("follow", ("null", True))
+    null = _fitted("follow", NULL)
     assert null.name == "null"
     assert null.scores is None
     plain, no_goal = _fitted("follow", STRUCTURES[0]), _fitted("follow", STRUCTURES[1])
@@ -142,9 +147,7 @@ def test_the_elpd_sums_over_agents_by_weight():
     choices = datasets.simulate(_study("follow"), 60, seed=2)
     weight = np.random.default_rng(3).gamma(2.0, 1.0, 60)
     choices = replace(choices, survey_weight=weight)
-    structure = fit_structure(
-        area_density(choices, choices.areas[0], choices.study.priors), _rng(), rule="follow", no_goal=False
-    )
+    structure = fit_structure(area_density(choices, choices.areas[0], choices.study.priors), _rng(), STRUCTURES[0])
     of_agent = density_of(choices).rows.row_of_agent
     assert structure.elpd == pytest.approx(choices.fit_weight @ structure.row_elpd[of_agent])
 
@@ -155,7 +158,7 @@ def test_the_null_model_predicts_from_the_shares_of_options():
     rng = _rng(5)
     answers = {"a0": rng.integers(2, size=200), "a1": (rng.random(200) < 0.2).astype(int)}
     choices = make_choices(study, answers)
-    null = fit_structure(area_density(choices, choices.areas[0], study.priors), _rng(6), rule="null", no_goal=True)
+    null = fit_structure(area_density(choices, choices.areas[0], study.priors), _rng(6), NULL)
     shares = [np.bincount(given) / 200 for given in answers.values()]
     expected = sum(200 * share @ np.log(share) for share in shares)
     assert null.elpd == pytest.approx(expected - 2, abs=1.0)  # one parameter each costs about 1
@@ -178,9 +181,7 @@ def test_a_structure_that_cannot_be_fitted_is_reported_as_such(monkeypatch):
 
     monkeypatch.setattr(module, "importance_draws", fail)
     choices = datasets.simulate(_study("follow"), 30, seed=2)
-    lost = fit_structure(
-        area_density(choices, choices.areas[0], choices.study.priors), _rng(), rule="luce", no_goal=False
-    )
+    lost = fit_structure(area_density(choices, choices.areas[0], choices.study.priors), _rng(), STRUCTURES[2])
     assert np.isnan(lost.elpd) and np.isnan(lost.khat) and np.isnan(lost.row_elpd).all()
     assert lost.scores is None
 

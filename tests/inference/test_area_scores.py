@@ -66,7 +66,7 @@ def test_no_goal_dilutes_contention_and_not_relative_misalignment():
     scores = population_scores(density, theta).overall
     assert scores.contention[0] == pytest.approx(0.18)
     assert scores.relative_misalignment[0] == pytest.approx(0.5)
-    conflict = padded_conflict(density)
+    conflict = padded_conflict(density, theta)
     np.testing.assert_array_equal(conflict, [[0, 1, 0], [1, 0, 0], [0, 0, 0]])
 
 
@@ -125,7 +125,7 @@ def test_scores_of_a_large_sample_are_those_of_the_population():
     theta = draw_prior(density.parameters, 20, np.random.default_rng(7))
     share, root = population_totals(density, theta)
     size = 2e6 * prior_shares(density)[:, None]
-    sample = totals_scores(size * share, size * root, size * root, padded_conflict(density))
+    sample = totals_scores(size * share, size * root, size * root, padded_conflict(density, theta))
     population = population_scores(density, theta)
     for one, other in ((sample.overall, population.overall), (sample.groups, population.groups)):
         np.testing.assert_allclose(one.contention, other.contention, atol=1e-5)

@@ -45,7 +45,7 @@ class TestCells:
         theta, shares = draw_prior(density.parameters, 1, np.random.default_rng(2)), prior_shares(density)
         values, states = constrain(density.parameters, theta, density.n_options), density.states
         cell = shares @ np.exp(state_prior(density, values))[0]
-        conflict, total = padded_conflict(density), 0.0
+        conflict, total = padded_conflict(density, theta), 0.0
         for s in range(states.n_states):
             for t in range(states.n_states):
                 m = float(mean_of_two(states.weight[s], states.weight[t], weight_mean=mean))

@@ -62,7 +62,7 @@ def test_expected_scores_are_those_of_the_cell_form(case):
     """Drawn states scored, against (TᵀMT − Σ rᵀMr) ÷ n(n − 1) of the forward model."""
     density = density_of(CASES[case]())
     theta = draw_prior(density.parameters, 1, np.random.default_rng(3))[0]
-    states, conflict = density.states, padded_conflict(density)
+    states, conflict = density.states, padded_conflict(density, theta)
     drawn = draw_states(density, _repeated(theta), np.random.default_rng(4))
     scores = totals_scores(drawn.count, drawn.root, drawn.weight, conflict)
     expected = expected_scores(
@@ -121,7 +121,7 @@ def test_normal_totals_agree_with_exact_ones_at_two_thousand_agents(monkeypatch,
     exact, normal = _both_regimes(monkeypatch, density, theta)
     for one, other in ((exact.count, normal.count), (exact.root, normal.root), (exact.weight, normal.weight)):
         assert_same_moments(one, other, slack=1e-4)  # in agents
-    conflict = padded_conflict(density)
+    conflict = padded_conflict(density, theta)
     for one, other in zip(
         totals_scores(exact.count, exact.root, exact.weight, conflict),
         totals_scores(normal.count, normal.root, normal.weight, conflict),
@@ -159,7 +159,7 @@ def test_small_groups_among_many_agents_keep_whole_agents(alone):
     drawn = draw_states(density, theta, np.random.default_rng(14))
     np.testing.assert_array_equal(drawn.count[:, 1].sum(axis=1), alone)
     np.testing.assert_array_equal(drawn.count[:, 1] % 1, 0)
-    scores = totals_scores(drawn.count, drawn.root, drawn.weight, padded_conflict(density)).groups
+    scores = totals_scores(drawn.count, drawn.root, drawn.weight, padded_conflict(density, theta)).groups
     if alone == 1:
         assert np.isnan(scores.contention[:, 1, 1]).all()
     else:

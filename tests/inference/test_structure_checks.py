@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from dissensus.inference.alternatives import STRUCTURES, Structure, elpd_difference
+from dissensus.inference.alternatives import NULL, STRUCTURES, Structure, elpd_difference
 from dissensus.inference.area_scores import area_scores
 from dissensus.inference.parameters import draw_prior
 from dissensus.inference.structure_checks import BETTER, interval, structure_checks
@@ -37,15 +37,15 @@ def _with(score, low, high):
     return replace(scores, sample=scores.sample._replace(overall=overall))
 
 
-def _structure(rule, no_goal, gap, scores=None, rows=None):
+def _structure(kind, gap, scores=None, rows=None):
     """Return a structure whose ELPD is ``gap`` above −200, spread evenly over agents."""
     number = _density().rows.multiplicity
     row_elpd = np.full(len(number), (gap - 200) / number.sum()) if rows is None else rows
-    return Structure(rule, no_goal, -210.0, float(row_elpd @ number), row_elpd, scores or _scores(), 0.3)
+    return Structure(kind, -210.0, float(row_elpd @ number), row_elpd, scores or _scores(), 0.3)
 
 
 def _all(*gaps, **scores):
-    return [_structure(*s, gap, scores.get(f"s{k}")) for k, (s, gap) in enumerate(zip(STRUCTURES, gaps, strict=True))]
+    return [_structure(s, gap, scores.get(f"s{k}")) for k, (s, gap) in enumerate(zip(STRUCTURES, gaps, strict=True))]
 
 
 def _depends(structures):
@@ -181,7 +181,7 @@ def test_areas_of_single_answers_ask_neither_question_and_areas_without_conflict
     single = density_of(random_choices(make_study(make_area("x y z")), 20, seed=2))
     assert structure_checks(single, _all(0, 0, 9, 0), None) == []
     peaceful = density_of(random_choices(make_study(make_area("x y", "y x", conflict=0.0)), 20, seed=2))
-    null = _structure("null", True, 0)
+    null = _structure(NULL, 0)
     assert [check.name for check in structure_checks(peaceful, _all(0, 0, 0, 0), null)] == ["depends-on-model"]
     assert [check.name for check in structure_checks(_density(), _all(0, 0, 0, 0), null)] == [
         "depends-on-model",
@@ -199,7 +199,7 @@ def _null(gap, spread):
     wiggle -= number @ wiggle / n
     wiggle *= spread / np.sqrt(n * (number @ wiggle**2) / n)
     rows = own[0].row_elpd - gap / n + wiggle
-    null = _structure("null", True, 0, rows=rows)
+    null = _structure(NULL, 0, rows=rows)
     assert elpd_difference(density, own[0].row_elpd, rows) == pytest.approx((gap, spread))
     return structure_checks(density, own, null)[1]
 
@@ -217,7 +217,7 @@ def test_a_null_model_not_beaten_by_two_standard_errors_takes_the_contention(gap
 
 def test_a_null_model_that_cannot_be_compared_takes_the_contention():
     own = _all(0, 0, 0, 0)
-    null = _structure("null", True, 0, rows=np.full(len(own[0].row_elpd), np.nan))
+    null = _structure(NULL, 0, rows=np.full(len(own[0].row_elpd), np.nan))
     check = structure_checks(_density(), own, null)[1]
     assert (check.state, check.blank) == ("caution", True)
 
