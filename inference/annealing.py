@@ -32,7 +32,7 @@ POPULATIONS = 16
 """Populations that are drawn together, until there are enough."""
 _EACH = 256  # draws of a population
 _TOGETHER = 4  # populations of one job
-_MOST = 64  # populations in all
+_MOST = 160  # populations in all
 _PILOT = 512
 _LEAPS = 5
 """Leapfrog steps of one move."""

@@ -27,6 +27,7 @@ FAMILIES = (
     "pairwise",
     "ranking",
     "importance",
+    "learned",
     "follow_groups",
     "luce_groups",
 )

@@ -281,6 +281,8 @@ CALLS = set(
     "eval exec compile __import__ query urlopen urlretrieve extractall unpack_archive read_pickle to_pickle system "
     "popen".split()
 )
+SQL = "log_scan.py"
+"""The one file with a ``query``: DuckDB's, of a table whose values are quoted as SQL takes them."""
 REGISTRY = "registry.py"
 """The one file that fetches, on request, what it knows the checksum of (pooch)."""
 
@@ -299,7 +301,8 @@ def test_the_source_runs_no_data_and_reaches_no_network(path):
                 called.id if isinstance(called, ast.Name) else called.attr if isinstance(called, ast.Attribute) else ""
             )
             of_re = isinstance(called, ast.Attribute) and ast.unparse(called.value) == "re"
-            assert name not in CALLS or of_re, ast.unparse(node)
+            of_sql = (path.name, name) == (SQL, "query")
+            assert name not in CALLS or of_re or of_sql, ast.unparse(node)
             for keyword in node.keywords:
                 assert keyword.arg not in {"shell", "allow_pickle"} or ast.unparse(keyword.value) == "False"
     assert len(SOURCE) > 50
