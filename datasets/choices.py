@@ -123,9 +123,7 @@ class AreaChoices:
     @property
     def states_goals(self) -> NDArray[np.bool_]:
         """Whether answers to an item can say which goal an agent holds: not those of stated importance, (item,)."""
-        if not self.kinds:
-            return np.ones(len(self.items), dtype=bool)
-        return np.array([kind != "importance" for kind in self.kinds], dtype=bool)
+        return np.array([kind != "importance" for kind in self.item_kinds], dtype=bool)
 
     @property
     def goal_answers(self) -> NDArray[np.int64]:
@@ -145,9 +143,19 @@ class AreaChoices:
         return totals
 
     @property
+    def item_kinds(self) -> tuple[str, ...]:
+        """Kind of each item, (item,): ``kinds``, spelt out where all are choices."""
+        return self.kinds or ("choice",) * len(self.items)
+
+    @property
+    def item_learned(self) -> NDArray[np.bool_]:
+        """Whether what the goals favour in an item is learned, (item,): ``learned``, spelt out where nothing is."""
+        return np.array(self.learned or (False,) * len(self.items), dtype=bool)
+
+    @property
     def has_sets(self) -> NDArray[np.bool_]:
         """Whether an item is asked in situations, whose options differ, and so has no ``counts``, (item,)."""
-        return np.array([kind == "situation" for kind in self.kinds or ("",) * len(self.items)], dtype=bool)
+        return np.array([kind == "situation" for kind in self.item_kinds], dtype=bool)
 
     @property
     def answered(self) -> NDArray[np.bool_]:

@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import shown
-from .study import Area, Item
+from .study import Area
 from .uncertain_conflict import BEHAVIOURAL, is_uncertain
 from .validation import StudyFaults, kind_of
 
@@ -142,7 +143,7 @@ def check_learned(area: Area, faults: StudyFaults) -> None:
 
 def _check_labels(area: Area, faults: StudyFaults) -> None:
     """Check that conflicts of goals that nothing tells apart do not depend on which is which."""
-    if area.behavioural or all(len(group) == 1 for group in exchangeable(area.goals, area.items)):
+    if area.behavioural or all(len(group) == 1 for group in same_rows(area.serves_matrix)):
         return
     matrix = area.conflict_matrix
     pairs = matrix[~np.eye(len(matrix), dtype=bool)]
@@ -155,12 +156,17 @@ def _check_labels(area: Area, faults: StudyFaults) -> None:
         faults.add("learned-conflict", message, remedy, "conflict", f"[areas.{area.name}]")
 
 
-def exchangeable(goals: Sequence[str], items: Sequence[Item]) -> tuple[tuple[int, ...], ...]:
-    """Return the goals, by position, in groups that no anchor tells apart."""
-    groups: dict[tuple[tuple[int, str], ...], list[int]] = {}
-    for position, goal in enumerate(goals):
-        anchors = tuple((j, o) for j, item in enumerate(items) for o, served in item.serves.items() if goal in served)
-        groups.setdefault(anchors, []).append(position)
+def same_rows(serves: NDArray[np.bool_]) -> tuple[tuple[int, ...], ...]:
+    """Return the goals, by position, in groups that no anchor tells apart.
+
+    Parameters
+    ----------
+    serves
+        Whether an option serves a goal, (goal, option).
+    """
+    groups: dict[bytes, list[int]] = {}
+    for goal, served in enumerate(serves):
+        groups.setdefault(served.tobytes(), []).append(goal)
     return tuple(tuple(group) for group in groups.values())
 
 

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from .density import AreaDensity, at_face_value, chunks, option_log_probability, state_prior
 from .parameters import constrain
+from .thinning import evenly
 
 Array = NDArray[np.float64]
 
@@ -138,7 +139,7 @@ def cell_probabilities(
     numbers the caller makes of each draw.
     """
     most = min(len(theta), MOST_DRAWS, max(FEWEST_DRAWS, _NUMBERS // max(per_draw, 1)))
-    used = theta[np.linspace(0, len(theta) - 1, most).round().astype(int)]
+    used = theta[evenly(len(theta), most)]
     for part in chunks(density, len(used), per_draw=per_draw):
         values = constrain(density.parameters, used[part], density.n_options)
         p = np.exp(option_log_probability(density, values)) @ merge

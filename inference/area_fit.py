@@ -17,6 +17,7 @@ from .importance import MAX_KHAT, ImportanceDraws, importance_draws, resample
 from .learned_goals import relabel, with_pivot
 from .mode import Mode, find_modes
 from .nuts import CHAINS, Memory, NutsDraws, SegmentStore, nuts_draws
+from .thinning import evenly
 
 Array = NDArray[np.float64]
 type Method = Literal["auto", "laplace", "nuts"]
@@ -197,5 +198,5 @@ def _nuts_fit(
             break
         length *= 1 if enough else 2
         misses += diverged
-    keep = np.linspace(0, run.theta.shape[1] - 1, draws // CHAINS).round().astype(int)
+    keep = evenly(run.theta.shape[1], draws // CHAINS)
     return AreaFit(density, modes, "nuts", run.theta[:, keep], importance, run, rhat, ess)

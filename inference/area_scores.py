@@ -80,8 +80,9 @@ def area_scores(
         Share of each prior over states in the population, (prior,); default as in the data.
     """
     states = draw_states(density, theta, rng)
-    sample = totals_scores(states.count, states.root, states.weight, padded_conflict(density, theta))
-    return AreaScores(sample, population_scores(density, theta, shares=shares), states)
+    conflict = padded_conflict(density, theta)
+    sample = totals_scores(states.count, states.root, states.weight, conflict)
+    return AreaScores(sample, _population_scores(density, theta, conflict, shares), states)
 
 
 def population_scores(density: AreaDensity, theta: Array, *, shares: Array | None = None) -> TotalsScores:
@@ -94,8 +95,11 @@ def population_scores(density: AreaDensity, theta: Array, *, shares: Array | Non
     density, theta, shares
         As for :func:`area_scores`.
     """
+    return _population_scores(density, theta, padded_conflict(density, theta), shares)
+
+
+def _population_scores(density: AreaDensity, theta: Array, conflict: Array, shares: Array | None) -> TotalsScores:
     share, root = population_totals(density, theta)
-    conflict = padded_conflict(density, theta)
     phi = prior_shares(density) if shares is None else shares
     pooled = _pairs(np.einsum("h,dhk->dk", phi, share)[:, None], np.einsum("h,dhk->dk", phi, root)[:, None], conflict)
     return TotalsScores(PairScores(*(part[:, 0, 0] for part in pooled)), _pairs(share, root, conflict))

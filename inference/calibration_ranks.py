@@ -17,10 +17,11 @@ from .calibration_design import LOG_LIKELIHOOD, Design, Quantity, quantities
 from .calibration_truth import ScoreArrays, true_log_likelihood, true_scores, true_theta, with_overall
 from .checks import sampling_checks, worst
 from .density import AreaDensity, row_log_likelihood, with_nodes
-from .fit import SCORE_DRAWS, thin
+from .fit import SCORE_DRAWS
 from .model import area_densities
 from .parallel import single_threaded_algebra
 from .sensitivity import SCORES
+from .thinning import thin
 
 Array = NDArray[np.float64]
 

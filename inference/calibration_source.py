@@ -41,6 +41,7 @@ SOURCES: dict[str, tuple[str, ...]] = {
         "posterior_states",
         "stage_table",
         "states",
+        "thinning",
     ),
 }
 """The modules, by package. Checks are not among them: they decide which fits are lost, not where a truth ranks."""

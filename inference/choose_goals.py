@@ -21,6 +21,7 @@ from .left_out import TRUSTED_K, entries_of_area
 from .loo import area_loo, standard_error
 from .parallel import parallel_map
 from .structure_checks import interval
+from .thinning import evenly
 
 Array = NDArray[np.float64]
 
@@ -161,7 +162,7 @@ def _averaged(found: Sequence[_Numbered], shares: Array) -> dict[str, Any]:
     number = np.floor(shares * total).astype(int)
     number[int(np.argmax(shares))] += total - number.sum()
     pooled = {
-        name: np.concatenate([one.scores[name][_evenly(total, k)] for one, k in zip(found, number, strict=True)])
+        name: np.concatenate([one.scores[name][evenly(total, k)] for one, k in zip(found, number, strict=True)])
         for name in SCORES
     }
     used = [one for one, share in zip(found, shares, strict=True) if share > _COUNTS]
@@ -170,10 +171,6 @@ def _averaged(found: Sequence[_Numbered], shares: Array) -> dict[str, Any]:
 
 def _trusted(one: _Numbered) -> bool:
     return one.fitted.method == "nuts" or bool(one.fitted.importance and one.fitted.importance.accepted)
-
-
-def _evenly(total: int, number: int) -> NDArray[np.int64]:
-    return np.linspace(0, total - 1, number).round().astype(np.int64)
 
 
 def _described(values: dict[str, Array]) -> dict[str, float]:

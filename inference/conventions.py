@@ -33,6 +33,7 @@ from .parameters import constrain, log_prior
 from .result import attribute, choices_of, densities_of, thetas_of
 from .structure_checks import interval
 from .summary import summarize
+from .thinning import evenly
 from .verdict import require_reliable
 
 Array = NDArray[np.float64]
@@ -100,7 +101,7 @@ def conventions(fit: xr.DataTree, *, seed: int = 1, allow_unreliable: bool = Fal
     require_reliable(fit, allow_unreliable=allow_unreliable)
     choices = choices_of(fit)
     densities = densities_of(fit, choices)
-    thetas = [theta[_evenly(len(theta))] for theta in thetas_of(fit, densities)]
+    thetas = [theta[evenly(len(theta), min(len(theta), DRAWS))] for theta in thetas_of(fit, densities)]
     shares = np.asarray(attribute(fit, "group_shares"), dtype=float)
     a = np.array([density.area.area_weight for density in densities])
     base = [
@@ -181,10 +182,6 @@ def cell_scores(
         "relative_misalignment": np.minimum(relative, 1.0) * known,
         "pair_weight": weight * known,
     }
-
-
-def _evenly(draws: int) -> NDArray[np.int64]:
-    return np.linspace(0, draws - 1, min(draws, DRAWS)).round().astype(int)
 
 
 def _alternatives(

@@ -23,11 +23,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from .states import States
+from .states import IMPOSSIBLE, States
 
 Array = NDArray[np.float64]
 
-_IMPOSSIBLE = 1e-300  # stands for probability 0, so that 0 answers × log 0 stays 0
 _FAR = 800.0  # stands for an end without threshold
 
 
@@ -112,8 +111,7 @@ def learned_levels(options: slice, item_of_option: NDArray[np.int64], states: St
     """Return the constants of a run of items with ordered levels whose shift is learned."""
     none = np.zeros((states.n_states, len(item_of_option)))
     table = make_cumulative(options, item_of_option, none, none, np.full(len(item_of_option), -1))
-    goal = np.minimum(states.goal, states.n_goals - 1)
-    return replace(table, goal=goal, of_goal=(goal == np.arange(states.n_goals)[:, None]) * -states.weight)
+    return replace(table, goal=states.some_goal, of_goal=-states.weight_of_goal)
 
 
 def _ends(xp: ModuleType, table: CumulativeTable, b: Any, scale: Any, affinity: Any = None) -> tuple[Any, Any, Any]:
@@ -157,7 +155,7 @@ def log_level_probability(
         Where the shift is learned, a_g of each level, the same for those of an item, (..., goal, option).
     """
     upper, lower, gap = _ends(xp, table, xp.exp(log_baseline), scale, affinity)
-    apart = xp.log(xp.maximum(-xp.expm1(-gap), _IMPOSSIBLE))
+    apart = xp.log(xp.maximum(-xp.expm1(-gap), IMPOSSIBLE))
     return apart - _softplus(xp, -upper) - _softplus(xp, lower)
 
 
@@ -199,7 +197,7 @@ def _pull_back_ends(
 ) -> tuple[Array, Array]:
     """Return the gradients by the thresholds, (..., state, option), and by the baseline, (..., option)."""
     upper, lower, gap = _ends(np, table, b, scale, affinity)
-    apart = np.where(table.first | table.last, 0.0, 1 / np.expm1(np.clip(gap, _IMPOSSIBLE, 700.0)))
+    apart = np.where(table.first | table.last, 0.0, 1 / np.expm1(np.clip(gap, IMPOSSIBLE, 700.0)))
     by_end = np.where(table.last, 0.0, slope * (expit(-upper) + apart))
     by_start = np.where(table.first, 0.0, -slope * (expit(lower) + apart))
     by_end[..., :-1] += by_start[..., 1:]  # the lower end of a level is the upper end of the one before

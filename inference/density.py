@@ -181,11 +181,10 @@ def affinity_layout(area: AreaChoices) -> dict[str, Any]:
     """Return which affinities are learned, as :class:`Parameters` takes them."""
     if not any(area.learned):
         return {"n_learned": 0, "affinity_basis": None}
-    sizes, kinds = _option_sizes(area), area.kinds or ("choice",) * len(area.items)
-    is_scale = np.array([kind == "ordinal" for kind in kinds])
-    elsewhere = tuple((~np.array(area.learned) | is_scale).tolist())
-    blocks = [block for _, block in zero_sum_blocks(sizes, elsewhere, _comparisons(area), ties=False)]
-    blocks += [(area.item_of_option == j).astype(float)[:, None] for j in np.flatnonzero(is_scale & area.learned)]
+    is_scale = np.array([kind == "ordinal" for kind in area.item_kinds])
+    elsewhere = tuple((~area.item_learned | is_scale).tolist())
+    blocks = [block for _, block in zero_sum_blocks(_option_sizes(area), elsewhere, _comparisons(area), ties=False)]
+    blocks += [(area.item_of_option == j).astype(float)[:, None] for j in np.flatnonzero(is_scale & area.item_learned)]
     return {"n_learned": len(area.goals), "affinity_basis": np.hstack(blocks)}
 
 
@@ -203,8 +202,7 @@ def _without_baseline(area: AreaChoices) -> NDArray[np.bool_]:
     """Return the items whose answers are learned goals' alone, (item,): all weights are 1 and everybody has a goal."""
     if not any(area.learned) or area.weights != "one" or area.no_goal:
         return np.zeros(len(area.items), dtype=bool)
-    kinds = area.kinds or ("choice",) * len(area.items)
-    return np.array([own and kind != "ordinal" for own, kind in zip(area.learned, kinds, strict=True)])
+    return np.array([own and kind != "ordinal" for own, kind in zip(area.learned, area.item_kinds, strict=True)])
 
 
 def with_nodes(density: AreaDensity, nodes: int) -> AreaDensity:
@@ -257,14 +255,14 @@ def state_prior(density: AreaDensity, values: Values) -> Array:
 
 def rule_matters(area: AreaChoices) -> bool:
     """Return whether the choice rule of the area has a say: some item is a choice, which has no rule of its own."""
-    return "choice" in (area.kinds or ("choice",))
+    return "choice" in area.item_kinds
 
 
 def uses_kappa(density: AreaDensity) -> bool:
     """Return whether the convention κ has a say: weights are unknown and move some answer through κ·w."""
     area = density.area
-    kinds, learned = area.kinds or ("choice",) * len(area.items), area.learned or (False,) * len(area.items)
-    rules = {area.rule if kind == "choice" else kind for kind, own in zip(kinds, learned, strict=True) if not own}
+    given = zip(area.item_kinds, area.item_learned, strict=True)
+    rules = {area.rule if kind == "choice" else kind for kind, learned in given if not learned}
     return (
         density.states.weighted
         and not at_face_value(area)

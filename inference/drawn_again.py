@@ -23,6 +23,7 @@ from .nuts import CHAINS
 from .population_pairs import padded
 from .posterior_states import _draw_totals, _drawn_one_by_one
 from .result import attribute, choices_of, densities_of, thetas_of
+from .thinning import evenly
 from .uncertain_scores import conflict_draws
 
 Array = NDArray[np.float64]
@@ -142,8 +143,8 @@ def draws_of(fit: xr.DataTree, choices: Choices | None = None) -> tuple[AreaDraw
 
 
 def _thinned(theta: Array, total: int) -> Array:
-    """Return ``total`` draws taken evenly from each chain, (draw, coordinate), as :func:`.fit.thin` took them."""
-    at = np.linspace(0, theta.shape[1] - 1, total // len(theta)).round().astype(int)
+    """Return ``total`` draws taken evenly from each chain, (draw, coordinate), as :func:`.thin` took them."""
+    at = evenly(theta.shape[1], total // len(theta))
     return flat_draws(theta[:, at])
 
 

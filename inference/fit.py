@@ -43,6 +43,7 @@ from .predictive_checks import predictive_checks
 from .pulse import Pulse
 from .result import LOG_LIKELIHOOD_NUMBERS, FitParts, build_tree
 from .structure_checks import structure_checks
+from .thinning import thin
 from .uncertain_scores import conflict_draws, observed_with_conflict, uncertain_of, with_conflict
 from .verdict import seal
 
@@ -261,12 +262,6 @@ class _Job:
     say: Pulse
     store: SegmentStore
     uncertain: NDArray[np.bool_]
-
-
-def thin(theta: Array, draws: int) -> Array:
-    """Return ``draws`` draws in all, taken evenly from each chain, (chain, draw, coordinate)."""
-    per_chain = min(draws // len(theta), theta.shape[1])
-    return theta[:, np.linspace(0, theta.shape[1] - 1, per_chain).round().astype(int)]
 
 
 def _run_fit(job: _Job) -> AreaFit:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from .calibrated import calibrated
 from .density import AreaDensity, chunks, evaluate_rows, state_prior
 from .marginal import feature_means
+from .thinning import evenly
 
 Array = NDArray[np.float64]
 
@@ -69,7 +70,7 @@ def goal_answers(density: AreaDensity, theta: Array) -> GoalAnswers | None:
     if density.face_value or states.n_shares < 2:
         return None
     most = max(FEWEST_DRAWS, _NUMBERS // max(rows.n_rows * density.n_options, 1))
-    used = theta[np.linspace(0, len(theta) - 1, min(len(theta), DRAWS, most)).round().astype(int)]
+    used = theta[evenly(len(theta), min(len(theta), DRAWS, most))]
     in_item = (area.item_of_option[:, None] == np.arange(len(area.items))).astype(float)
     counts = area.counts[rows.pattern]
     times = counts @ in_item

@@ -16,8 +16,6 @@ from .learned_goals import goal_answers
 
 Array = NDArray[np.float64]
 
-_CELLS = 2_000_000
-
 
 def behavioural_conflict(density: AreaDensity, theta: Array) -> Array:
     """Return the behavioural conflict between goals for each parameter vector, (D, goal, goal).
@@ -33,13 +31,10 @@ def behavioural_conflict(density: AreaDensity, theta: Array) -> Array:
     answers = goal_answers(density, theta)[:, :, asked]
     k, n_items = answers.shape[1], int(density.area.states_goals.sum())
     conflict = np.zeros((len(theta), k, k))
-    step = max(1, _CELLS // max(1, answers.shape[2]))
     for g in range(k):
         for h in range(g):
-            for start in range(0, len(theta), step):
-                part = slice(start, start + step)
-                apart = np.abs(answers[part, g] - answers[part, h]).sum(axis=1) / (2 * n_items)
-                conflict[part, g, h] = conflict[part, h, g] = apart
+            apart = np.abs(answers[:, g] - answers[:, h]).sum(axis=1) / (2 * n_items)
+            conflict[:, g, h] = conflict[:, h, g] = apart
     return conflict
 
 

@@ -13,11 +13,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import permutations, product
+from math import factorial, prod
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..datasets.choices import AreaChoices
+from ..datasets.learned_goals import same_rows
 from .density import AreaDensity, area_table, option_log_probability
 from .option_table import OptionTable
 from .parameters import constrain, permute_goals
@@ -57,18 +59,14 @@ def goal_answers(density: AreaDensity, theta: Array) -> Array:
 
 def learned_options(density: AreaDensity) -> NDArray[np.int64]:
     """Return the options, by position, of the items of which it is learned what the goals favour."""
-    learned = np.array(density.area.learned or (False,) * len(density.area.items), dtype=bool)
-    return np.flatnonzero(learned[density.area.item_of_option])
+    return np.flatnonzero(density.area.item_learned[density.area.item_of_option])
 
 
 def exchangeable(area: AreaChoices) -> tuple[tuple[int, ...], ...]:
     """Return the goals in groups that nothing tells apart before a fit; every goal alone where goals are given."""
     if not any(area.learned):
         return tuple((g,) for g in range(len(area.goals)))
-    groups: dict[bytes, list[int]] = {}
-    for g, served in enumerate(area.serves):
-        groups.setdefault(served.tobytes(), []).append(g)
-    return tuple(tuple(group) for group in groups.values())
+    return same_rows(area.serves)
 
 
 def is_symmetric(area: AreaChoices) -> bool:
@@ -78,11 +76,8 @@ def is_symmetric(area: AreaChoices) -> bool:
 
 def numberings(area: AreaChoices) -> NDArray[np.int64] | None:
     """Return all ways to number the goals, (numbering, goal), the one there is first; None when they are too many."""
-    groups, number = exchangeable(area), 1
-    for group in groups:
-        for k in range(2, len(group) + 1):
-            number *= k
-    if number > _LISTED:
+    groups = exchangeable(area)
+    if prod(factorial(len(group)) for group in groups) > _LISTED:
         return None
     rows = []
     for choice in product(*(permutations(group) for group in groups)):
@@ -109,10 +104,9 @@ def nearest_numbering(density: AreaDensity, theta: Array, pivot: Array) -> NDArr
         return np.asarray(orders[total.argmax(axis=1)])
     from scipy.optimize import linear_sum_assignment  # noqa: PLC0415
 
-    apart = np.zeros(alike.shape[1:])
+    penalty = np.full(alike.shape[1:], -1e6)
     for group in exchangeable(density.area):
-        apart[np.ix_(group, group)] = 1
-    penalty = np.where(apart > 0, 0.0, -1e6)
+        penalty[np.ix_(group, group)] = 0.0
     found = np.empty((len(theta), alike.shape[1]), dtype=np.int64)
     for d, table in enumerate(alike):
         goal, label = linear_sum_assignment(table + penalty, maximize=True)

@@ -17,11 +17,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .states import States
+from .states import IMPOSSIBLE, States
 
 Array = NDArray[np.float64]
-
-_IMPOSSIBLE = 1e-300  # stands for probability 0, so that 0 answers × log 0 stays 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,8 +53,7 @@ def make_learned(
     rule: str, options: slice, item_of_option: NDArray[np.int64], same_item: Array, states: States
 ) -> LearnedTable:
     """Return the constants of a run of items; see :class:`LearnedTable`."""
-    goal = np.minimum(states.goal, states.n_goals - 1)
-    of_goal = (goal == np.arange(states.n_goals)[:, None]) * states.weight
+    goal, of_goal = states.some_goal, states.weight_of_goal
     return LearnedTable(rule, options, item_of_option, same_item, goal, states.weight, of_goal)
 
 
@@ -77,7 +74,7 @@ def log_mixture(xp: ModuleType, table: LearnedTable, log_baseline: Any, log_favo
     own = xp.exp(log_favoured)[..., table.goal, :]
     weight = table.weight[:, None]
     probability = weight * own + (1 - weight) * xp.exp(log_baseline)[..., None, :]
-    return xp.log(xp.maximum(probability, _IMPOSSIBLE))
+    return xp.log(xp.maximum(probability, IMPOSSIBLE))
 
 
 def pull_back_mixture(
@@ -98,5 +95,22 @@ def pull_back_mixture(
     baseline, favoured = np.exp(log_baseline), np.exp(log_favoured)
     by_baseline = np.matmul(1 - table.weight, ratio)
     by_favoured = np.matmul(table.of_goal, ratio)
-    by_logits = baseline * (by_baseline - (by_baseline * baseline) @ table.same_item)
-    return by_logits, favoured * (by_favoured - (by_favoured * favoured) @ table.same_item)
+    return (
+        pull_back_softmax(baseline, by_baseline, table.same_item),
+        pull_back_softmax(favoured, by_favoured, table.same_item),
+    )
+
+
+def pull_back_softmax(probability: Array, slope: Array, same_item: Array) -> Array:
+    """Return the gradient by logits from that by their softmax within each item, (..., option).
+
+    Parameters
+    ----------
+    probability
+        The softmax, (..., option).
+    slope
+        Gradient of a function by it, (..., option).
+    same_item
+        As in :class:`LearnedTable`.
+    """
+    return np.asarray(probability * (slope - (slope * probability) @ same_item))

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from ..datasets.choices import Choices
 from .density import AreaDensity, row_log_likelihood
 from .result import attribute, choices_of, densities_of, thetas_of
+from .thinning import evenly
 
 Array = NDArray[np.float64]
 
@@ -118,7 +119,7 @@ def entries_of_area(density: AreaDensity, theta: Array, weight: Array | None, ef
         Number of effective draws; None where it is not known.
     """
     most = max(_FEWEST_DRAWS, _MOST_NUMBERS // density.rows.n_rows)
-    used = theta[np.linspace(0, len(theta) - 1, min(len(theta), most)).round().astype(int)]
+    used = theta[evenly(len(theta), min(len(theta), most))]
     efficiency = 1.0 if effective is None else min(1.0, float(effective) / len(theta))
     row, of_row, of_agent = _distinct(density.rows.row_of_agent, density.rows.n_rows, weight)
     return Entries(density, used, row, of_row, of_agent, max(efficiency, 1e-3))

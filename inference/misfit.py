@@ -15,6 +15,7 @@ from .discrepancy import assess, checks_of
 from .expected_patterns import expected_patterns, number_of_patterns
 from .goal_discrepancies import goal_discrepancies
 from .sensitivity import SCORES
+from .thinning import evenly
 
 Array = NDArray[np.float64]
 
@@ -60,7 +61,7 @@ def misfit_checks(
     if not density.states.weighted:  # one answer per agent is taken at face value
         return checks
     most = min(len(theta), DRAWS, max(FEWEST_DRAWS, _NUMBERS // number_of_patterns(density)))
-    used = theta[np.linspace(0, len(theta) - 1, most).round().astype(int)]
+    used = theta[evenly(len(theta), most)]
     drawn = population_scores(density, used).overall
     scores = {name: np.asarray(getattr(drawn, name)) for name in SCORES}
     if density.face_value:  # weights come from stated importance alone

@@ -242,7 +242,7 @@ def _conflict(area: AreaChoices, totals: _Totals) -> tuple[Array, Array]:
         top[item] = np.matmul(total @ between[np.ix_(mine, mine)], total.swapaxes(1, 2))
         top[item] -= diagonal * totals.own_conflict[..., item, None]
         bottom[item] = number[:, :, None] * number[:, None, :] - diagonal * totals.own_pairs[..., item, None]
-    given = area.states_goals & ~np.array(area.learned or (False,) * len(area.items))
+    given = area.states_goals & ~area.item_learned
     top, bottom = top[given], bottom[given]
     overall = _mean_over_items(top.sum(axis=(2, 3)), bottom.sum(axis=(2, 3)))
     return overall, _mean_over_items(top, bottom)

@@ -32,13 +32,11 @@ from .cumulative_table import (
     pull_back_learned_levels,
     pull_back_levels,
 )
-from .learned_table import LearnedTable, log_mixture, make_learned, pull_back_mixture
+from .learned_table import LearnedTable, log_mixture, make_learned, pull_back_mixture, pull_back_softmax
 from .stage_table import StageTable
-from .states import States
+from .states import IMPOSSIBLE, States
 
 Array = NDArray[np.float64]
-
-_IMPOSSIBLE = 1e-300  # stands for probability 0, so that 0 answers × log 0 stays 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -263,7 +261,7 @@ def _log_part(xp: ModuleType, part: Part, logits: Any, scale: Any, affinity: Any
     assert isinstance(part, RuleTable)
     baseline = xp.exp(log_baseline(xp, part, logits))
     probability = part.served + part.free * baseline[..., None, :]
-    log_probability = xp.log(xp.maximum(probability, _IMPOSSIBLE))
+    log_probability = xp.log(xp.maximum(probability, IMPOSSIBLE))
     return xp.where(part.ignored, 0.0, log_probability) if part.ignored.any() else log_probability
 
 
@@ -318,8 +316,7 @@ def _pull_learned(part: Part, logits: Array, log_p: Array, slope: Array, affinit
     if isinstance(part, CumulativeTable):
         log_b = log_baseline(np, part.baseline, logits)
         by_b, by_affinity[...] = pull_back_learned_levels(part, log_b, slope, affinity)
-        baseline = np.exp(log_b)
-        return np.asarray(baseline * (by_b - (by_b * baseline) @ part.baseline.same_item))
+        return pull_back_softmax(np.exp(log_b), by_b, part.baseline.same_item)
     assert isinstance(part, LearnedTable)
     if part.rule == "luce":
         by_utility = slope - np.exp(log_p) * (slope @ part.same_item)
@@ -343,11 +340,10 @@ def _pull_part(
         log_b = log_baseline(np, part.baseline, logits)
         by_b, more = pull_back_levels(part, log_b, slope, scale)
         np.add.at(by_scale.T, part.scale[part.scaled], more[..., part.scaled].T)
-        baseline = np.exp(log_b)
-        return np.asarray(baseline * (by_b - (by_b * baseline) @ part.baseline.same_item))
+        return pull_back_softmax(np.exp(log_b), by_b, part.baseline.same_item)
     assert isinstance(part, RuleTable)
     if part.rule == "luce":
         return np.asarray((slope - np.exp(log_p) * (slope @ part.same_item)).sum(axis=-2))
     baseline = np.exp(log_baseline(np, part, logits))
     by_baseline = (np.where(part.ignored, 0.0, slope) * part.free * np.exp(-log_p)).sum(axis=-2)
-    return np.asarray(baseline * (by_baseline - (by_baseline * baseline) @ part.same_item))
+    return pull_back_softmax(baseline, by_baseline, part.same_item)

@@ -26,6 +26,7 @@ from .answer_tables import cell_probabilities
 from .calibrated import Calibrated, calibrated
 from .density import AreaDensity
 from .replicated_answers import posterior_predictive_answers
+from .thinning import evenly
 
 Array = NDArray[np.float64]
 
@@ -107,10 +108,10 @@ def pair_agreement(density: AreaDensity, theta: Array) -> PairAgreement | None:
     pairs = _draw_pairs(density, rng)
     if not (pairs.size >= 2).any():
         return None
-    used = theta[np.linspace(0, len(theta) - 1, min(len(theta), DRAWS)).round().astype(int)]
+    used = theta[evenly(len(theta), min(len(theta), DRAWS))]
     one, two, centre = _expected(pairs, used)
     observed = _by_item(pairs, pairs.density.area.counts[pairs.density.area.pattern_of_agent])
-    some = np.linspace(0, len(used) - 1, min(len(used), REPLICATES)).round().astype(int)
+    some = evenly(len(used), min(len(used), REPLICATES))
     seen, replicated = _share(pairs, observed), np.empty((len(some), len(pairs.one)))
     first, second = np.empty(len(some)), np.empty(len(some))
     new = posterior_predictive_answers(pairs.density, used[some], seed=rng)

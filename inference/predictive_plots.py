@@ -17,13 +17,14 @@ from .area_fit import flat_draws
 from .density import AreaDensity
 from .figure_blocks import LINE, NOTE, WRAP, Block, Row, add_points, add_text, blocks_figure
 from .figure_style import escaped, finish, label
-from .fit import SCORE_DRAWS, thin
+from .fit import SCORE_DRAWS
 from .goal_answers import goal_answers
 from .model import share_names
 from .pair_agreement import pair_agreement
 from .predictive_intervals import PROB, Predicted, predicted_pairs, predicted_shares
 from .result import choices_of, densities_of, thetas_of
 from .table_checks import NO_GROUP, item_pair_check, option_share_check
+from .thinning import thin
 from .verdict import require_reliable
 from .which_area import area_position
 

@@ -20,6 +20,7 @@ from .density import AreaDensity, option_log_probability, state_prior
 from .parameters import constrain
 from .situation_checks import FEWEST_DRAWS, MOST_DRAWS, worst_option
 from .stage_table import StageTable, evaluate_stages, option_probability
+from .thinning import evenly
 
 Array = NDArray[np.float64]
 
@@ -46,7 +47,7 @@ def ranking_check(density: AreaDensity, theta: Array) -> Check | None:
         return None
     cells = sum(density.rows.n_rows * t.n_states * (area.item_of_option == s.item).sum() ** 2 for s, t in ranked)
     draws = min(len(theta), max(FEWEST_DRAWS, min(MOST_DRAWS, _NUMBERS // int(cells))))
-    used = theta[np.linspace(0, len(theta) - 1, draws).round().astype(int)]
+    used = theta[evenly(len(theta), draws)]
     agents = np.zeros(len(area.counts))
     np.add.at(agents, density.rows.pattern, density.rows.multiplicity)
     p_values, gaps, sentences = [], [], []

@@ -11,6 +11,7 @@ from .density import AreaDensity
 from .model import flat_coords
 from .replicated_answers import posterior_predictive_answers
 from .result import choices_of, densities_of, thetas_of
+from .thinning import evenly
 
 
 def posterior_predictive(
@@ -46,7 +47,7 @@ def posterior_predictive(
         message = f'"draws" is {draws}; the posterior has {len(thetas[0]):,} draws.'
         remedy = "Ask for a number between 1 and that."
         raise InputError(Fault(code="draws", message=message, remedy=remedy, value=str(draws)))
-    keep = np.linspace(0, len(thetas[0]) - 1, draws).round().astype(int)
+    keep = evenly(len(thetas[0]), draws)
     rng = np.random.default_rng(seed)
     replicated, observed, agent, item, area = [], [], [], [], []
     offset = 0

@@ -33,6 +33,7 @@ from .result_stages import stage_variables, stages_of
 from .score_arrays import SCORES as _SCORES
 from .score_arrays import chained, score_arrays
 from .structure_checks import interval
+from .thinning import evenly
 
 Array = NDArray[np.float64]
 
@@ -207,7 +208,7 @@ def _sample_stats(fits: Sequence[AreaFit], chains: int, draws: int) -> xr.Datase
 def _kept(run: NutsDraws, total: int) -> NDArray[np.int64]:
     """Return the draws of each chain of a run that were kept, of ``total`` in all."""
     length = run.theta.shape[1]
-    return np.linspace(0, length - 1, total // len(run.theta)).round().astype(int)
+    return evenly(length, total // len(run.theta))
 
 
 def _log_likelihood(fits: Sequence[AreaFit], choices: Choices, chains: int, draws: int) -> xr.Dataset | None:

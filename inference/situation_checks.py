@@ -20,6 +20,7 @@ from .parameters import constrain
 from .pearson_tail import holm
 from .stage_table import StageTable, by_pattern, evaluate_stages, option_probability
 from .table_checks import NOTICEABLE, SIGNIFICANT
+from .thinning import evenly
 
 Array = NDArray[np.float64]
 
@@ -51,7 +52,7 @@ def situation_check(density: AreaDensity, theta: Array) -> Check | None:
         density.n_options, MOST_OPTIONS
     )
     draws = min(len(theta), max(FEWEST_DRAWS, min(MOST_DRAWS, _NUMBERS // cells)))
-    used = theta[np.linspace(0, len(theta) - 1, draws).round().astype(int)]
+    used = theta[evenly(len(theta), draws)]
     agents = np.zeros(len(area.counts))
     np.add.at(agents, density.rows.pattern, density.rows.multiplicity)
     p_values, gaps, sentences = [], [], []

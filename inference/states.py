@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+IMPOSSIBLE = 1e-300
+"""Stands for probability 0, so that 0 answers × log 0 stays 0."""
 FEW_ANSWERS = 40
 """Up to this many answers per agent and area, 16 nodes are enough; above, 32 are taken to begin with."""
 
@@ -60,6 +62,16 @@ class States:
     def is_goal(self) -> NDArray[np.float64]:
         """Indicator of the goal of each cell, (state, share)."""
         return np.asarray(self.goal[:, None] == np.arange(self.n_shares), dtype=np.float64)
+
+    @cached_property
+    def some_goal(self) -> NDArray[np.int64]:
+        """Goal of each cell, some goal where there is none, (state,)."""
+        return np.minimum(self.goal, self.n_goals - 1)
+
+    @cached_property
+    def weight_of_goal(self) -> NDArray[np.float64]:
+        """Weight of each cell under the goal it has, else 0, (goal, state)."""
+        return np.asarray((self.some_goal == np.arange(self.n_goals)[:, None]) * self.weight)
 
 
 def make_states(n_goals: int, *, no_goal: bool, weighted: bool, nodes: int) -> States:

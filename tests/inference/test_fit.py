@@ -10,10 +10,11 @@ import pytest
 import xarray as xr
 from dissensus.datasets.choices import Choices
 from dissensus.inference import parallel
-from dissensus.inference.fit import SCORE_DRAWS, thin
+from dissensus.inference.fit import SCORE_DRAWS
 from dissensus.inference.notes import no_weight_reason
 from dissensus.inference.parameters import constrain
 from dissensus.inference.result import choices_of, densities_of, thetas_of
+from dissensus.inference.thinning import thin
 from dissensus.inference.verdict import verdict
 from scipy import stats
 
