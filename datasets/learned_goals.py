@@ -80,25 +80,25 @@ def listed_options(item: dict[str, Any]) -> dict[str, Any]:
     return {**{key: value for key, value in item.items() if key != "options"}, "serves": {o: [] for o in options}}
 
 
-def check_options(area: str, path: str, item: dict[str, Any], *, learned: bool, faults: StudyFaults) -> None:
+def check_options(area: str, name: str, item: dict[str, Any], *, learned: bool, faults: StudyFaults) -> None:
     """Check the key ``options`` of an item: it stands for ``serves`` where goals are learned."""
     if "options" not in item:
         return
-    options, name = item["options"], shown(path.rpartition(".")[2])
+    options, said = item["options"], shown(name)
     if not learned:
-        message = f"Item {name} lists 'options', and area {shown(area)} has given goals."
+        message = f"Item {said} lists 'options', and area {shown(area)} has given goals."
         remedy = 'Say what each option serves: serves = { option = "goal" }, or [] for none.'
-        faults.add("kind", message, remedy, f"items.{path.rpartition('.')[2]}]", "options")
+        faults.add("kind", message, remedy, f"items.{name}]", "options")
     elif "serves" in item:
-        message = f"Item {name} has both 'serves' and 'options'."
-        faults.add("kind", message, "Remove one of the two.", f"items.{path.rpartition('.')[2]}]", "options")
+        message = f"Item {said} has both 'serves' and 'options'."
+        faults.add("kind", message, "Remove one of the two.", f"items.{name}]", "options")
     elif not isinstance(options, list) or not all(isinstance(option, str) for option in options):
-        message = f"'options' of item {name} is {kind_of(options)}."
+        message = f"'options' of item {said} is {kind_of(options)}."
         remedy = 'List the options: options = ["yes", "no"].'
-        faults.add("wrong-type", message, remedy, f"items.{path.rpartition('.')[2]}]", "options")
+        faults.add("wrong-type", message, remedy, f"items.{name}]", "options")
     elif len(set(options)) < len(options):
-        message = f"'options' of item {name} lists an option twice."
-        faults.add("option-twice", message, "List each once.", f"items.{path.rpartition('.')[2]}]", "options")
+        message = f"'options' of item {said} lists an option twice."
+        faults.add("option-twice", message, "List each once.", f"items.{name}]", "options")
 
 
 def check_learned(area: Area, faults: StudyFaults) -> None:

@@ -363,7 +363,7 @@ def _items(path: str, raw: Any, goals: tuple[str, ...], faults: StudyFaults, *, 
         if not isinstance(entry, dict):
             faults.add("wrong-type", f"{shown(item_path)} is {kind_of(entry)}.", f"Write [{item_path}].", name)
             continue
-        check_options(path.removeprefix("areas."), item_path, entry, learned=learned, faults=faults)
+        check_options(path.removeprefix("areas."), name, entry, learned=learned, faults=faults)
         fields = {"column": name, **listed_options(entry), "name": name}
         fields.pop("options", None)
         if "name" in entry:

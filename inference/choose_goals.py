@@ -34,7 +34,6 @@ SCORES = ("contention", "misalignment", "relative_misalignment")
 class _Numbered:
     """The fit of one number of goals."""
 
-    number: int
     fitted: AreaFit
     scores: dict[str, Array]
     elpd: Array
@@ -138,7 +137,7 @@ def _fitted(choices: Choices, own: AreaChoices, number: int, stream: np.random.S
     values = {name: np.asarray(getattr(overall, name)) for name in SCORES}
     if not fitted.density.states.weighted:
         values |= {name: np.full_like(values[name], np.nan) for name in SCORES[1:]}
-    return _Numbered(number, fitted, values, elpd, lppd, khat)
+    return _Numbered(fitted, values, elpd, lppd, khat)
 
 
 def _row(one: _Numbered, gap: Array, weight: Array, share: float, is_best: bool) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from rich.text import Text
 
 from ..datasets.study import Study
 from ..errors import Fault, InputError, clean, shown
+from .alternatives import Alternative
 from .checks import Check, from_dataset, sentences, worst
 from .goals_text import goals_lines
 from .group_sizes import SMALL_GROUP, group_sizes, small_groups_of
@@ -175,7 +176,7 @@ def alternatives_report(fit: xr.DataTree, *, width: int) -> RenderableType:
     names = ["contention", "misalignment"] + (["relative_misalignment"] if width >= _WIDE else [])
     parts: list[RenderableType] = [Text("Other structures of the model, best predicting first", "bold")]
     for area in study.areas:
-        own = area.rule + (", no goal" if area.no_goal else "")
+        own = Alternative(area.rule, area.no_goal).name
         table = Table("structure", "ELPD", *(n.replace("_", " ") for n in names), box=None, pad_edge=False)
         table.columns[1].justify = "right"
         at = stored.sel(area=area.name)
@@ -201,7 +202,7 @@ def model_dependence(fit: xr.DataTree) -> RenderableType:
             continue
         area = Study.from_dict(attribute(fit, "study")).area(check.area)
         table = stored.sel(area=area.name)
-        own = table.sel(structure=area.rule + (", no goal" if area.no_goal else ""))
+        own = table.sel(structure=Alternative(area.rule, area.no_goal).name)
         others = table.sel(structure=(table["structure"] != own["structure"]) & table["contention_mean"].notnull())
         others = others.sel(structure=others["elpd"] >= own["elpd"] - BETTER)
         if others.sizes["structure"] == 0:

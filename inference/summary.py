@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from ..datasets.study import Study
+from ..datasets.study import Area, Study
 from .area_scores import ESTIMANDS
 from .checks import Check, sentences, worst
 from .notes import no_weight_reason
@@ -60,8 +61,9 @@ def summarize(fit: xr.DataTree, *, by: str | None = None, allow_unreliable: bool
     if found.refused and not allow_unreliable:
         return pd.DataFrame(columns=list(COLUMNS))
     stored = fit["scores"].to_dataset().load()
-    effective = effective_by_score(fit)
-    rows = [_row(stored, found, effective, fit, cell) for cell in _cells(stored, by)]
+    areas = Study.from_dict(attribute(fit, "study")).areas
+    parts = _Parts(fit, stored, found, effective_by_score(fit), areas)
+    rows = [_row(parts, cell) for cell in _cells(stored, by)]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
@@ -136,6 +138,17 @@ def _alternative_rows(fit: xr.DataTree) -> list[dict[str, Any]]:
     return rows
 
 
+@dataclass(frozen=True, eq=False)
+class _Parts:
+    """What rows are made of: the result, its scores, verdict and effective draws, and the areas of its study."""
+
+    fit: xr.DataTree
+    stored: xr.Dataset
+    found: Verdict
+    effective: dict[str, dict[str, float]]
+    areas: tuple[Area, ...]
+
+
 type _Cell = tuple[str, str, str | None, str | None, str | None]
 
 
@@ -152,9 +165,8 @@ def _cells(stored: xr.Dataset, by: str | None) -> Iterator[_Cell]:
                     yield score, estimand, area, group, other
 
 
-def _row(
-    stored: xr.Dataset, found: Verdict, effective: dict[str, dict[str, float]], fit: xr.DataTree, cell: _Cell
-) -> dict[str, Any]:
+def _row(parts: _Parts, cell: _Cell) -> dict[str, Any]:
+    fit, found = parts.fit, parts.found
     score, estimand, area, group, other = cell
     name = ("overall_" if area is None else "") + ("group_" if group is not None else "") + score
     at: dict[str, str] = {"estimand": estimand}
@@ -162,7 +174,7 @@ def _row(
         at["area"] = area
     if group is not None:
         at |= {"group": group, "group_other": other or group}
-    values = stored[name].sel(at).values
+    values = parts.stored[name].sel(at).values
     estimate = float(fit["constant_data"][name].sel(at)) if score == "observed_conflict" else None
     if estimate is not None and np.isfinite(estimate) and np.isfinite(values).mean() >= _ENOUGH_REPLICATES:
         values = values[np.isfinite(values)]  # resamples without any pair to compare tell nothing
@@ -173,30 +185,30 @@ def _row(
     ]
     reasons = sentences(concerned)
     row: dict[str, Any] = dict(zip(COLUMNS, (*cell, None, None, None, None, None, "", []), strict=True))
-    missing = _undefined(stored, fit, cell, values)
-    blank = _held_back(fit, [c for c in concerned if c.blank], area)
+    missing = _undefined(parts, cell, values)
+    blank = _held_back(parts.areas, [c for c in concerned if c.blank], area)
     if missing:
         reasons = [*missing, *reasons]
     elif not blank:
         mean, sd = float(values.mean()) if estimate is None else estimate, float(values.std())
         lower, upper = interval(values.ravel())
         row |= {"mean": mean, "sd": sd, "lower": lower, "upper": upper}
-        row["mcse"] = monte_carlo_error(values, effective, area, score)
+        row["mcse"] = monte_carlo_error(values, parts.effective, area, score)
     return row | {"state": "refused" if found.refused else worst(c.state for c in concerned), "reasons": reasons}
 
 
-def _unseen(fit: xr.DataTree, area: str | None) -> list[str]:
+def _unseen(areas: Iterable[Area], area: str | None) -> list[str]:
     """Return why answers as they stand show no conflict: goals are learned, or sets of options differ."""
-    learned = [a for a in _learned(fit, anchored=False) if area in {None, a}]
-    areas = [a for a in Study.from_dict(attribute(fit, "study")).areas if area in {None, a.name}]
-    return [f"{a}: goals are learned, so which goal an answer serves is not given." for a in learned] + [
+    concerned = [a for a in areas if area in {None, a.name}]
+    learned = [a for a in concerned if a.learned and not a.serves_matrix.any()]
+    return [f"{a.name}: goals are learned, so which goal an answer serves is not given." for a in learned] + [
         f"{a.name}: agents chose from different sets, so their choices are not compared as they stand."
-        for a in areas
+        for a in concerned
         if all(item.kind in {"situation", "importance"} for item in a.items)
     ]
 
 
-def _held_back(fit: xr.DataTree, blank: Sequence[Check], area: str | None) -> bool:
+def _held_back(areas: Iterable[Area], blank: Sequence[Check], area: str | None) -> bool:
     """Return whether a number gets no headline.
 
     The overall score is held back when all its areas are, or when one of them is no area at all: then it is not only
@@ -204,32 +216,27 @@ def _held_back(fit: xr.DataTree, blank: Sequence[Check], area: str | None) -> bo
     """
     if area is not None:
         return bool(blank)
-    counted = {a.name for a in Study.from_dict(attribute(fit, "study")).areas if a.area_weight > 0}
+    counted = {a.name for a in areas if a.area_weight > 0}
     held = {c.area for c in blank if c.area in counted}
     return held == counted or any(c.name == "hang-together" and c.area in counted for c in blank)
 
 
-def _undefined(stored: xr.Dataset, fit: xr.DataTree, cell: _Cell, values: NDArray[np.float64]) -> list[str]:
+def _undefined(parts: _Parts, cell: _Cell, values: NDArray[np.float64]) -> list[str]:
     """Return why a number does not exist; empty when it does."""
     if np.isfinite(values).all():
         return []
     score, estimand, area, group, other = cell
-    if score == "observed_conflict" and (unseen := _unseen(fit, area)):
+    if score == "observed_conflict" and (unseen := _unseen(parts.areas, area)):
         return unseen
-    weightless = [a for a, shown in _weightless(stored).items() if shown and area in {None, a}]
+    weightless = [a for a, shown in _weightless(parts.stored).items() if shown and area in {None, a}]
     if score in {"misalignment", "relative_misalignment"} and weightless:
-        return [no_weight_reason(a, learned=a in _learned(fit)) for a in weightless]
-    if group is not None and other is None and estimand == "sample" and _group_size(fit, group) < 2:
+        learned = {a.name for a in parts.areas if a.learned}
+        return [no_weight_reason(a, learned=a in learned) for a in weightless]
+    if group is not None and other is None and estimand == "sample" and _group_size(parts.fit, group) < 2:
         return [f"Group {group} has one agent, so it has no pairs."]
     if score == "relative_misalignment":
         return ["All weights are 0 in some draws, so relative misalignment is not defined."]
     return ["There are too few pairs of answers to compare."]
-
-
-def _learned(fit: xr.DataTree, *, anchored: bool = True) -> list[str]:
-    """Return the areas whose goals are learned, by default also those with anchors."""
-    areas = Study.from_dict(attribute(fit, "study")).areas
-    return [a.name for a in areas if a.learned and (anchored or not a.serves_matrix.any())]
 
 
 def _weightless(stored: xr.Dataset) -> dict[str, bool]:
