@@ -154,7 +154,7 @@ def make_stage_tables(
                 option = np.repeat(option, len(chosen), axis=1)
         else:
             option, worst = mine[np.maximum(shown, 0)], one.worst
-        served = serves[:, option] ^ worst if option.shape[1] > 1 else serves[:, option]
+        served = serves[:, option] ^ worst if worst.any() else serves[:, option]
         counts = csr_array((one.times.astype(float), (one.pattern, one.stage)), (n_patterns, len(chosen)))
         tastes = slice(place, place + features.shape[2])
         sign = np.where(worst, -1.0, 1.0)

@@ -1,0 +1,45 @@
+"""Random studies of one area that mix kinds of items, and answers to them."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+from dissensus.datasets.choices import Choices
+
+from .builders import make_area, make_study, of_kind, random_choices, with_features
+
+KINDS = ["choice", "ordinal", "pairwise", "importance", "ranking", "best_worst", "situation"]
+
+
+def _random_item(rng: np.random.Generator, kind: str, pairs: list[tuple[str, str]]) -> tuple[str, str]:
+    """Return the options of an item of a kind, as `make_area` reads them, and the kind as `of_kind` does."""
+    goals = ["x", "y", "z", "xy", "-"]
+    if kind == "importance":
+        return " ".join("-" * rng.integers(2, 5)), kind
+    if kind == "ordinal":  # a goal's levels are neighbours
+        levels = ["-"] * int(rng.integers(2, 6))
+        levels[rng.integers(len(levels))] = str(rng.choice(goals[:4]))
+        return " ".join(levels), kind
+    if kind == "pairwise":
+        first, second = pairs[rng.integers(len(pairs))]
+        served = {"A": "x", "B": "y", "C": "-", "D": "xz"}
+        return " ".join([served[first], served[second], "-"][: rng.integers(2, 4)]), f"pairwise {first} {second}"
+    if kind == "best_worst":  # an object serves the same goals wherever it is shown
+        return " ".join(["x", "y", "-", "xz"][: rng.integers(2, 5)]), kind
+    return " ".join(rng.choice(goals, rng.integers(2, 5))), kind
+
+
+def mixed_choices(rng: np.random.Generator, kinds: list[str], *, seed: int, **structure: Any) -> Choices:
+    """Return answers of 5 agents, some missing, in two groups or none, to items of some kinds beside a choice."""
+    pairs = list(itertools.combinations("ABCD", 2))
+    items = [_random_item(rng, kind, pairs) for kind in ["choice", *kinds]]
+    options = ["x y z", *(text for text, _ in items[1:])]
+    area = of_kind(make_area(*options, **structure), "choice", *(kind for _, kind in items[1:]))
+    for j, (_, kind) in enumerate(items):
+        if kind == "situation":
+            area = with_features(area, j, *["cost", "time"][: rng.integers(3)])
+    return random_choices(
+        make_study(area), 5, seed=seed, missing=0.3, groups=("g", "h"), group_of_agent=rng.integers(-1, 2, 5)
+    )
