@@ -16,6 +16,9 @@ from .parameters import constrain, draw_prior, log_prior, log_prior_gradient
 Array = NDArray[np.float64]
 
 _BOUND = 40.0  # of a coordinate: maxima may lie at infinity, where an option is never chosen
+_NEWTON = 5  # steps that finish what the line search leaves
+_SHIFT, _FLAT = 1e-4, 1e-9  # of differences; share of the largest curvature below which a direction is flat
+_ENOUGH, _ROUNDING = 1e-9, 1e-13
 _NEAR = 1e-4  # log likelihoods this near are of one maximum
 
 
@@ -33,6 +36,10 @@ class MaximumLikelihood:
         Goal shares there, (share,), largest first where goals are learned.
     goal_answers
         P(option | goal, weight 1), (goal, option).
+    baseline
+        Baseline logits, zero-sum over what is compared, (option,).
+    coefficient
+        Coefficients of the features of options, (feature,).
     found
         How many of the starts ended there; one of many is a sign that a larger one may have been missed.
     theta
@@ -43,6 +50,8 @@ class MaximumLikelihood:
     n_parameters: int
     goal_share: Array
     goal_answers: Array
+    baseline: Array
+    coefficient: Array
     found: int
     theta: Array
 
@@ -78,7 +87,7 @@ def maximum_likelihood(
     density = area_density(choices, own, choices.study.priors)
     pool = draw_prior(density.parameters, max(1, starts if density.size else 1), np.random.default_rng(seed))
     ends = [_climb(density, np.clip(start, -_BOUND, _BOUND)) for start in pool]
-    best, theta = max(ends, key=lambda end: end[0])
+    best, theta = _finished(density, *max(ends, key=lambda end: end[0]))
     if any(own.learned):
         theta = by_share(density, theta)
     values = constrain(density.parameters, theta[None], density.n_options)
@@ -87,6 +96,8 @@ def maximum_likelihood(
         density.size,
         values.share[0],
         goal_answers(density, theta[None])[0],
+        values.baseline_logits[0],
+        values.taste[0],
         sum(best - value < _NEAR for value, _ in ends),
         theta,
     )
@@ -96,15 +107,38 @@ def _climb(density: AreaDensity, start: Array) -> tuple[float, Array]:
     """Return the log likelihood where a start ends, and the place."""
 
     def negative(theta: Array) -> tuple[float, Array]:
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            value, gradient = value_and_gradient(density, theta[None])
-        value = value - log_prior(density.parameters, theta[None])
-        gradient = gradient - log_prior_gradient(density.parameters, theta[None])
-        if not (np.isfinite(value[0]) and np.isfinite(gradient).all()):
-            return 1e100, np.zeros_like(theta)
-        return -float(value[0]), -gradient[0]
+        value, slope = _log_likelihood(density, theta)
+        return (-value, -slope) if np.isfinite(value) else (1e100, np.zeros_like(theta))
 
     options = {"maxiter": 5_000, "maxfun": 20_000, "maxcor": 30, "ftol": 1e-14, "gtol": 1e-6}
     bounds = [(-_BOUND, _BOUND)] * len(start)
     found = minimize(negative, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
     return -float(found.fun), np.asarray(found.x)
+
+
+def _finished(density: AreaDensity, value: float, theta: Array) -> tuple[float, Array]:
+    """Return the end of a climb after Newton steps, each of which must leave less slope and lose no likelihood."""
+    slope = _log_likelihood(density, theta)[1]
+    for _ in range(_NEWTON if density.size else 0):
+        shifts = _SHIFT * np.eye(density.size)
+        ends = [[_log_likelihood(density, theta + sign * shift)[1] for shift in shifts] for sign in (1, -1)]
+        curvature = (np.array(ends[0]) - np.array(ends[1])) / (2 * _SHIFT)
+        step = np.linalg.lstsq(curvature + curvature.T, -2 * slope, rcond=_FLAT)[0]
+        there = np.clip(theta + step, -_BOUND, _BOUND)
+        found, left = _log_likelihood(density, there)
+        if not (found >= value - _ROUNDING * abs(value) and np.abs(left).max() < np.abs(slope).max()):
+            break
+        value, theta, slope = found, there, left
+        if np.abs(step).max() < _ENOUGH:
+            break
+    return value, theta
+
+
+def _log_likelihood(density: AreaDensity, theta: Array) -> tuple[float, Array]:
+    """Return the log likelihood and its gradient; −inf where either is not finite."""
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        value, gradient = value_and_gradient(density, theta[None])
+    value = value - log_prior(density.parameters, theta[None])
+    gradient = gradient - log_prior_gradient(density.parameters, theta[None])
+    good = np.isfinite(value[0]) and np.isfinite(gradient).all()
+    return (float(value[0]), gradient[0]) if good else (-np.inf, np.zeros_like(theta))

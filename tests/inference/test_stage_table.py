@@ -1,15 +1,11 @@
-"""Choices from sets that differ: laws of rankings, published strengths, gradients by hand, and scores found again."""
+"""Choices from sets that differ: laws of rankings, gradients by hand, and scores found again."""
 
 from __future__ import annotations
 
 import itertools
-import json
-import os
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 from dissensus.inference import ranking_checks
 from dissensus.inference.calibration_truth import true_theta
@@ -22,8 +18,6 @@ from dissensus import datasets, inference
 
 from .builders import density_of, make_area, make_choices, make_study, of_kind, points_of
 from .maximum_likelihood import maximum_likelihood
-
-REFERENCE = json.loads((Path(__file__).parents[1] / "reference" / "plackett_luce.json").read_text(encoding="utf-8"))
 
 
 def _ranked(area, orders, **more):
@@ -112,48 +106,6 @@ def test_agents_with_equal_rankings_share_a_row():
     density = density_of(_ranked(make_area("x y - -"), orders))
     assert density.rows.n_rows == 2
     assert sorted(density.rows.agents) == [30, 50]
-
-
-def _data(*parts):
-    if "DISSENSUS_DATA" not in os.environ:
-        pytest.skip("DISSENSUS_DATA is not set")
-    return Path(os.environ["DISSENSUS_DATA"]).joinpath(*parts)
-
-
-def _study(objects, *, table, **item):
-    serves = {name: [] for name in objects}
-    area = {"goals": ["any"], "items": {"ranking": {"kind": "ranking", "serves": serves, **item}}}
-    return datasets.Study.from_dict({"table": table, "areas": {"a": area}})
-
-
-def _agrees(choices, reference):
-    value, strength, _ = maximum_likelihood(density_of(choices))
-    assert value == pytest.approx(reference["log_likelihood"], abs=1e-6)
-    np.testing.assert_allclose(strength, reference["strength"], atol=1e-6)
-
-
-def test_sushi_strengths_are_those_of_choix():
-    reference = REFERENCE["sushi"]
-    objects = reference["objects"]
-    study = _study(objects, table={"agent": "assessor"}, ranks={name: name for name in objects})
-    choices = datasets.read_table(_data("sushi", "sushi_rankings.csv.gz"), study)
-    assert choices.n_agents == 5_000
-    first = choices.areas[0].n_agents_of_pattern @ choices.areas[0].counts / 5_000
-    assert first[objects.index("fatty tuna")] == pytest.approx(0.343, abs=5e-4)
-    _agrees(choices, reference)
-
-
-@pytest.mark.parametrize("file", ["00058-00000001.soi", "00058-00000098.soi"])
-def test_ballots_of_new_south_wales_are_those_of_choix(file):
-    """Truncated ballots, many agents to a row."""
-    path, reference = _data("nsw_elections", file), REFERENCE[file]
-    lines = path.read_text(encoding="utf-8").splitlines()
-    ballots = pd.DataFrame([line.split(": ") for line in lines if line[:1] not in {"#", ""}], columns=["n", "ballot"])
-    codes = [str(k) for k in range(1, len(reference["objects"]) + 1)]
-    choices = datasets.read_table(ballots, _study(codes, table={"times": "n"}, column="ballot", separator=","))
-    assert choices.n_agents == ballots["n"].astype(int).sum()
-    assert len(choices.areas[0].counts) <= len(ballots)
-    _agrees(choices, reference)
 
 
 def _simulated(n, seed, **truth):
