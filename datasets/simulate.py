@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..forward_model.choice_rules import draw_options
 from .answer_probability import option_probabilities
 from .choices import Choices, Truth
+from .judgements import long_study
 from .parameters import Parameters, draw_parameters, uniform_baseline
 from .patterns import build_choices
 from .situations import Situations, draw_situations, entered_situations
@@ -85,6 +86,7 @@ def simulate(
         raise ValueError(f"'missing' is {missing}; it is a probability below 1")
     if answers_per_item < 1:
         raise ValueError(f"'answers_per_item' is {answers_per_item}; it is at least 1")
+    study = long_study(study)
     asked = _asked_situations(study, situations, n_agents)
     rng = np.random.default_rng(seed)
     names, shares = _group_shares(groups)

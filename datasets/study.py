@@ -77,11 +77,16 @@ class Table(Part):
     layout
         ``"wide"``, one row per agent, or ``"long"``, one row per answer. For items of kind ``situation``
         ``"situations"``, one row per choice situation, or ``"alternatives"``, one row for each option shown in one;
-        what other items ask must be answered alike in all rows of an agent there.
+        what other items ask must be answered alike in all rows of an agent there. ``"judgements"``, one row for each
+        comparison of two of the objects that an item of kind ``pairwise`` lists.
     agent, group, survey_weight
         Names of columns; without ``agent`` every row of a wide table is an agent.
     item, answer
-        Names of columns of a long table.
+        Names of columns of a long table; of judgements what tells items apart, if there are several, and who won.
+    first, second
+        Names of the columns of judgements that hold the objects compared.
+    first_wins, second_wins, ties
+        Codes of the answer to a judgement; the name of the object that won needs none.
     situation
         Name of the column that tells situations apart, in the layout ``"alternatives"``.
     times
@@ -107,12 +112,17 @@ class Table(Part):
         Sizes above which a table is refused.
     """
 
-    layout: Literal["wide", "long", "situations", "alternatives"] = "wide"
+    layout: Literal["wide", "long", "situations", "alternatives", "judgements"] = "wide"
     agent: Text | None = None
     group: Text | None = None
     survey_weight: Text | None = None
     item: Text | None = None
     answer: Text | None = None
+    first: Text | None = None
+    second: Text | None = None
+    first_wins: Texts = ()
+    second_wins: Texts = ()
+    ties: Texts = ()
     situation: Text | None = None
     times: Text | None = None
     missing: Texts = ("",)

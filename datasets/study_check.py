@@ -12,6 +12,7 @@ import numpy as np
 from ..errors import LISTED, InputError, brief, shown
 from ..forward_model.problem_area import conflict_matrix
 from .item_check import check_kind, check_objects, check_situations, importance_item
+from .judgements import check_judgements, with_pairs
 from .learned_goals import check_learned, check_options, listed_options, with_learned_goals
 from .log_check import check_alone, check_questions, checked_log, log_table
 from .study import Area, Conflict, Entry, Item, Priors, Study, Table, View
@@ -62,6 +63,9 @@ def checked_study(raw: Mapping[str, Any], *, file: str | None = None, text: str 
     head = parse_part(Study, {**top, "areas": ()}, "", faults, known=("title", "table", "log", "areas", "priors"))
     table = _table(table_raw, faults)
     priors = parse_part(Priors, priors_raw, "priors", faults)
+    if table is not None and table.layout == "judgements":
+        areas_raw = with_pairs(areas_raw, table, faults)
+        refuse_large({"table": table_raw, "areas": areas_raw}, faults)
     areas = _areas(areas_raw, faults)
     if table is not None and log is not None:
         check_alone(log, table, faults)
@@ -122,6 +126,9 @@ def _table(raw: Any, faults: StudyFaults) -> Table | None:
 
 def _check_layout(table: Table, areas: list[Area], faults: StudyFaults) -> None:
     _check_situations(table, areas, faults)
+    check_judgements(table, areas, faults)
+    if table.layout == "judgements":
+        return
     if table.layout == "long":
         for key in ("agent", "item", "answer"):
             if getattr(table, key) is None:

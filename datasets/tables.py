@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..errors import LISTED, Fault, InputError, shown
 from .agent_columns import agent_groups, agent_labels, agent_weights
 from .choices import Choices, Finding
+from .judgements import long_study, read_judgements
 from .look_alike import near_duplicates
 from .patterns import build_choices, distinct_rows
 from .ranking_columns import orders_of_agents, text_orders, wide_orders
@@ -61,7 +62,8 @@ def read_table(table: Any, study: Study, *, delimiter: str | None = None, source
     roles = [layout.agent, layout.group, layout.survey_weight, layout.times]
     roles.append(layout.situation)
     items = [c for item in study.items for c in (*item.columns, *item.other_columns)]
-    roles += [layout.item, layout.answer] if layout.layout == "long" else items
+    in_rows = [layout.item, layout.first, layout.second, layout.answer]  # one answer to a row
+    roles += in_rows if layout.layout in {"long", "judgements"} else items
     wanted = [name for name in dict.fromkeys(roles) if name is not None]
     text = open_table(
         table, wanted, layout.limits, plain=layout.agent, delimiter=delimiter or layout.delimiter, source=source
@@ -76,24 +78,26 @@ def read_table(table: Any, study: Study, *, delimiter: str | None = None, source
     _check_pasted(reading, present)
     agents, agent_of_row = agent_labels(reading)
     times = row_times(reading)
-    answers = (
-        _long(reading, agent_of_row, len(agents), times)
-        if layout.layout == "long"
-        else _wide(reading, agent_of_row, len(agents))
-    )
+    answers: dict[str, NDArray[np.integer] | Situations] = {}
+    if layout.layout == "judgements":
+        answers |= read_judgements(reading, agent_of_row, len(agents), times)
+    elif layout.layout == "long":
+        answers = _long(reading, agent_of_row, len(agents), times)
+    else:
+        answers = _wide(reading, agent_of_row, len(agents))
     groups, group = agent_groups(reading, agent_of_row, len(agents))
     weight = agent_weights(reading, agent_of_row, len(agents))
     if reading.faults and not text.faults:  # rows that could not be split may hold the answers
         _check_empty(reading, agents, answers)
     reading.stop()
-    if times is not None and layout.layout != "long":
+    if times is not None and layout.layout not in {"long", "judgements"}:
         rows = agents_of_rows(reading, times)
         agents = np.arange(1, len(rows) + 1).astype(str).astype(object)
         answers = {item: given[rows] for item, given in answers.items() if not isinstance(given, Situations)}
         group = None if group is None else group[rows]
         weight = None if weight is None else weight[rows]
     return build_choices(
-        study,
+        long_study(study, set(answers)),
         agents,
         answers,
         groups=groups,
@@ -116,7 +120,7 @@ def _check_columns(reading: Reading, wanted: Sequence[str]) -> list[str]:
     lacking = [name for name in wanted if name not in names]
     roles = {layout.agent: "agent", layout.group: "group", layout.survey_weight: "survey_weight"}
     roles |= {layout.item: "item", layout.answer: "answer", layout.times: "times"}
-    roles |= {layout.situation: "situation"}
+    roles |= {layout.situation: "situation", layout.first: "first", layout.second: "second"}
     for name in lacking:
         what = f"'table.{roles[name]}' names" if name in roles else "The study names an item with"
         remedy = hint(name, names, f"Its columns are {listed(names)}.")
@@ -130,7 +134,8 @@ def _check_columns(reading: Reading, wanted: Sequence[str]) -> list[str]:
                 column=name,
             )
         )
-    shaping = {layout.agent, layout.item, layout.answer} if layout.layout == "long" else set()
+    shaping = {layout.agent, layout.item, layout.answer, layout.first, layout.second} - {None}
+    shaping = shaping if layout.layout in {"long", "judgements"} else set()
     if len(lacking) == len(wanted) or shaping & {*lacking}:
         reading.stop()
     alike = [same for same in near_duplicates(names) if not set(same).isdisjoint(wanted)]
