@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -12,8 +13,9 @@ from scipy.linalg import LinAlgError
 
 from .annealing import annealed_draws
 from .area_scores import exported_quantities
-from .density import AreaDensity, row_log_likelihood, with_nodes
+from .density import AreaDensity, is_large, row_log_likelihood, with_nodes
 from .importance import MAX_KHAT, ImportanceDraws, importance_draws, resample
+from .large_fit import large_draws, large_modes
 from .learned_goals import relabel, with_pivot
 from .mode import Mode, find_modes
 from .nuts import CHAINS, Memory, NutsDraws, SegmentStore, nuts_draws
@@ -108,6 +110,8 @@ def fit_area(
     store
         Keeps what NUTS has drawn, for a run that is cut short.
     """
+    if is_large(density) and method != "nuts" and density.size and not any(density.area.learned):
+        return _large_fit(density, rng, method, draws, report, store)
     modes = find_modes(density, rng)
     density, modes = refine_nodes(density, modes, rng)
     density = with_pivot(density, modes[0].theta)
@@ -131,6 +135,33 @@ def fit_area(
         if method == "laplace":
             centre = np.repeat(modes[0].theta[None], draws, axis=0)
             return AreaFit(density, modes, "importance", centre[None], None, None)
+    report(f"{density.area.name}: sampling with NUTS")
+    return _nuts_fit(density, modes, importance, rng, draws, report, store or Memory())
+
+
+def _large_fit(
+    density: AreaDensity,
+    rng: np.random.Generator,
+    method: Method,
+    draws: int,
+    report: Callable[[str], None],
+    store: SegmentStore | None,
+) -> AreaFit:
+    density, modes = large_modes(density, rng, quadrature_error=QUADRATURE_ERROR, most_nodes=_MOST_NODES)
+    importance = None
+    with contextlib.suppress(LinAlgError):
+        importance = large_draws(
+            density,
+            modes,
+            rng,
+            draws=_proposals(density, draws),
+            exported=lambda theta: exported_quantities(density, theta),
+            report=report,
+        )
+    if importance is not None and (importance.accepted or method == "laplace"):
+        return AreaFit(density, modes, "importance", resample(importance, draws, rng)[None], importance, None)
+    if method == "laplace":
+        return AreaFit(density, modes, "importance", np.repeat(modes[0].theta[None], draws, axis=0)[None], None, None)
     report(f"{density.area.name}: sampling with NUTS")
     return _nuts_fit(density, modes, importance, rng, draws, report, store or Memory())
 

@@ -6,7 +6,7 @@ evaluated without compiling anything: a cold process begins to compute at once. 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ..datasets.choices import AreaChoices, Choices
 from ..datasets.learned_goals import goal_names
 from ..datasets.study import Priors
-from .marginal import Evaluation, Rows, evaluate, gradients, make_rows
+from .marginal import LARGE_CELLS, Evaluation, Rows, evaluate, gradients, make_rows
 from .option_table import OptionTable, log_option_probability, make_table, pull_back
 from .parameters import (
     Parameters,
@@ -306,8 +306,18 @@ def chunks(density: AreaDensity, draws: int, *, per_draw: int = 0) -> Iterator[s
         yield slice(start, min(start + step, draws))
 
 
+def is_large(density: AreaDensity) -> bool:
+    """Return whether the rows of an area are summed in parts: patterns that are not split, and very many of them."""
+    rows = density.rows
+    return len(rows.second) == 1 and not density.table.stages and rows.n_rows * density.states.n_states >= LARGE_CELLS
+
+
 def log_density(density: AreaDensity, theta: Array) -> Array:
     """Return the unnormalised log posterior density of each vector, (D,), on the real line."""
+    if is_large(density):
+        from .large_density import log_density_of_rows  # noqa: PLC0415 - it builds on this module
+
+        return log_density_of_rows(density, theta)
     total = log_prior(density.parameters, theta)
     for part in chunks(density, len(theta)):
         total[part] += evaluate_rows(density, theta[part])[2].row_loglik @ density.rows.multiplicity
@@ -316,6 +326,10 @@ def log_density(density: AreaDensity, theta: Array) -> Array:
 
 def row_log_likelihood(density: AreaDensity, theta: Array) -> Array:
     """Return the log likelihood of one agent of each row, (D, row)."""
+    if is_large(density):
+        from .large_density import log_likelihood_of_rows  # noqa: PLC0415 - it builds on this module
+
+        return log_likelihood_of_rows(density, theta)
     result = np.empty((len(theta), density.rows.n_rows))
     for part in chunks(density, len(theta)):
         result[part] = evaluate_rows(density, theta[part])[2].row_loglik
@@ -324,6 +338,10 @@ def row_log_likelihood(density: AreaDensity, theta: Array) -> Array:
 
 def value_and_gradient(density: AreaDensity, theta: Array) -> tuple[Array, Array]:
     """Return the log density, (D,), and its gradient, (D, coordinate), for a batch of vectors."""
+    if is_large(density):
+        from .large_density import value_and_gradient_of_rows  # noqa: PLC0415 - it builds on this module
+
+        return value_and_gradient_of_rows(density, theta)
     value, gradient = log_prior(density.parameters, theta), log_prior_gradient(density.parameters, theta)
     for part in chunks(density, len(theta)):
         more, slope = _likelihood_gradient(density, theta[part])
@@ -333,9 +351,40 @@ def value_and_gradient(density: AreaDensity, theta: Array) -> tuple[Array, Array
 
 
 def _likelihood_gradient(density: AreaDensity, theta: Array) -> tuple[Array, Array]:
-    rows, states = density.rows, density.states
+    rows = density.rows
     values, log_p, parts, stages = _evaluated(density, theta)
     by_table, by_prior, by_first = gradients(rows, parts, rows.multiplicity)
+    later = [
+        pull_back_stages(table, evaluated, by_first)
+        for table, evaluated in zip(density.table.stages, stages, strict=True)
+    ]
+    gradient = table_gradient(density, theta, values, log_p, by_table, by_prior, later)
+    return parts.row_loglik @ rows.multiplicity, gradient
+
+
+def table_gradient(
+    density: AreaDensity,
+    theta: Array,
+    values: Values,
+    log_p: Array,
+    by_table: Array,
+    by_prior: Array,
+    later: Sequence[tuple[Array, Array]] = (),
+) -> Array:
+    """Return the gradient on the real line, (D, coordinate), of a function of the tables.
+
+    Parameters
+    ----------
+    density, theta
+        Density of the area and the vectors, (D, coordinate).
+    values, log_p
+        Values and option table there.
+    by_table, by_prior
+        Gradient by the option table, (D, state, option), and by the log prior over states, (D, prior, state).
+    later
+        What choices from sets add to the gradient by the baseline logits, and their gradient by the coefficients.
+    """
+    states = density.states
     by_share = by_prior @ states.is_goal
     by_a = by_b = None
     if values.prior_mean is not None and values.concentration is not None:
@@ -348,11 +397,10 @@ def _likelihood_gradient(density: AreaDensity, theta: Array) -> tuple[Array, Arr
         density.table, values.baseline_logits, log_p, by_table, values.scale, values.affinity
     )
     by_taste = []
-    for table, evaluated in zip(density.table.stages, stages, strict=True):
-        more, slope = pull_back_stages(table, evaluated, by_first)
+    for more, slope in later:
         by_baseline += more
         by_taste.append(slope)
-    gradient = pull_back_values(
+    return pull_back_values(
         density.parameters,
         theta,
         values,
@@ -364,7 +412,6 @@ def _likelihood_gradient(density: AreaDensity, theta: Array) -> tuple[Array, Arr
         by_affinity=by_affinity,
         by_taste=np.hstack(by_taste) if by_taste else None,
     )
-    return parts.row_loglik @ rows.multiplicity, gradient
 
 
 def hessian(density: AreaDensity, theta: Array, *, step: float = 1e-4) -> Array:
@@ -372,6 +419,10 @@ def hessian(density: AreaDensity, theta: Array, *, step: float = 1e-4) -> Array:
 
     Central differences of the analytic gradient, symmetrised; the error is of the order step².
     """
+    if is_large(density):
+        from .large_density import value_gradient_hessian  # noqa: PLC0415 - it builds on this module
+
+        return value_gradient_hessian(density, theta)[2]
     shifts = step * np.eye(density.size)
     _, up = value_and_gradient(density, theta + shifts)
     _, down = value_and_gradient(density, theta - shifts)

@@ -198,6 +198,7 @@ def importance_draws(
     rounds: int = ROUNDS,
     enough: float | None = None,
     exported: Callable[[Array], Array] | None = None,
+    height: Callable[[Array], Array] | None = None,
 ) -> ImportanceDraws:
     """Return weighted draws from the posterior of an area, adapting the proposal while they are too few.
 
@@ -218,6 +219,8 @@ def importance_draws(
     exported
         Returns the quantities that leave a fit, (draw, quantity), of parameter vectors. With it draws are accepted
         only if each of them, and its squared deviation, has enough effective draws.
+    height
+        Returns the log density of vectors, (draw,); default that of ``density``.
 
     Returns
     -------
@@ -229,7 +232,7 @@ def importance_draws(
         return ImportanceDraws(np.zeros((draws, 0)), np.full(draws, -np.log(draws)), float("-inf"), float(draws), 0)
     enough = COMFORTABLE * draws if enough is None else enough
     mixture = proposal(modes)
-    best, best_mixture = _round(density, mixture, rng, draws, 0), mixture
+    best, best_mixture = _round(density, mixture, rng, draws, 0, height), mixture
     last = best
     for used in range(1, rounds + 1):
         if density.pivot is not None and last.effective < _ADAPTABLE * density.size:
@@ -239,14 +242,14 @@ def importance_draws(
         if used == _WIDENED:
             mixture = widen(mixture, last, rng)
         mixture = adapt(mixture, last.theta, last.log_weight)
-        last = _round(density, mixture, rng, draws, used)
+        last = _round(density, mixture, rng, draws, used, height)
         if (last.accepted, last.effective) > (best.accepted, best.effective):
             best, best_mixture = last, mixture
     if best.rounds == 0 and (best.accepted or best.effective >= enough or rounds == 0):
         fresh = best
     else:
         # Drawn afresh: the best of several rounds looks better than it is.
-        fresh = _round(density, best_mixture, rng, draws, best.rounds)
+        fresh = _round(density, best_mixture, rng, draws, best.rounds, height)
     fresh = with_quantities(fresh, exported)
     needed = min(enough, MIN_EFFECTIVE)
     if (fresh is best and exported is None) or (fresh.khat <= MAX_KHAT and fresh.fewest >= needed):
@@ -254,7 +257,7 @@ def importance_draws(
     if density.pivot is not None:
         return _enlarged(density, best_mixture, fresh, rng, needed=needed, exported=exported)
     for times in _MORE:
-        fresh = with_quantities(_round(density, best_mixture, rng, times * draws, rounds), exported)
+        fresh = with_quantities(_round(density, best_mixture, rng, times * draws, rounds, height), exported)
         if fresh.khat <= MAX_KHAT and fresh.fewest >= needed:
             break
         wider = widen(best_mixture, fresh, rng)
@@ -290,10 +293,18 @@ def with_quantities(weighted: ImportanceDraws, exported: Callable[[Array], Array
     return replace(weighted, effective_quantity=float(fewest))
 
 
-def _round(density: AreaDensity, mixture: Mixture, rng: np.random.Generator, draws: int, used: int) -> ImportanceDraws:
+def _round(
+    density: AreaDensity,
+    mixture: Mixture,
+    rng: np.random.Generator,
+    draws: int,
+    used: int,
+    heights: Callable[[Array], Array] | None = None,
+) -> ImportanceDraws:
     theta = draw(mixture, draws, rng)
     logs, _ = log_components(mixture, theta)
-    height = np.where(has_labels_of_pivot(density, theta), log_density(density, theta), -np.inf)
+    own = log_density(density, theta) if heights is None else heights(theta)
+    height = np.where(has_labels_of_pivot(density, theta), own, -np.inf)
     log_weight, khat = smooth(height - logsumexp(logs, axis=0))
     return ImportanceDraws(theta, log_weight, khat, float(np.exp(-logsumexp(2 * log_weight))), used)
 

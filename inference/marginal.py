@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
+LARGE_CELLS = 10_000_000
+"""Rows × states from which an area is large: its rows are summed in parts, see :mod:`.sum_over_parts`."""
 _ANSWERS_IN_A_HALF = 12  # more could underflow when the halves contradict each other
 
 
@@ -28,7 +30,7 @@ class Rows:
     Parameters
     ----------
     first, second
-        Counts of the distinct half patterns, (half pattern, option).
+        Counts of the distinct half patterns, (half pattern, option); of large areas whole numbers.
     first_of_row, second_of_row
         Half patterns of each row, (row,).
     group
@@ -136,7 +138,25 @@ def make_rows(
     pattern, group, agents = key // n_priors, key % n_priors, number[key]
     multiplicity = agents.astype(float) if fit_weight is None else np.bincount(row_of_agent, fit_weight, len(key))
     first, second, a, b = whole_patterns(counts) if whole else split_items(counts, item_of_option, n_states)
+    if len(second) == 1 and len(key) * n_states >= LARGE_CELLS:
+        return _large_rows(counts, pattern, group, n_priors, agents, multiplicity, row_of_agent)
     return Rows(first, second, a[pattern], b[pattern], group, n_priors, pattern, agents, multiplicity, row_of_agent)
+
+
+def _large_rows(
+    counts: NDArray[np.int64],
+    pattern: NDArray[np.int64],
+    group: NDArray[np.int64],
+    n_priors: int,
+    agents: NDArray[np.int64],
+    multiplicity: Array,
+    row_of_agent: NDArray[np.int64],
+) -> Rows:
+    """Return unsplit rows that hold nothing twice: the patterns are the counts themselves."""
+    nothing = np.broadcast_to(np.int64(0), len(pattern))
+    own = np.array(group) if n_priors > 1 else nothing
+    empty = np.zeros((1, counts.shape[1]))
+    return Rows(counts, empty, pattern, nothing, own, n_priors, pattern, agents, multiplicity, row_of_agent)
 
 
 @dataclass(frozen=True, eq=False)

@@ -147,7 +147,7 @@ def climb(density: AreaDensity, start: Array) -> Mode:
     for _ in range(20):
         if np.abs(gradient).max() < 1e-7 * max(1.0, abs(value[0])):
             break
-        step = _newton_step(curvature, gradient[0])
+        step = newton_step(curvature, gradient[0])
         for shrink in (1.0, 0.5, 0.25, 0.1, 0.01):
             trial = theta + shrink * step
             new, slope = value_and_gradient(density, trial[None])
@@ -160,10 +160,10 @@ def climb(density: AreaDensity, start: Array) -> Mode:
         curvature = hessian(density, theta)
         if moved < 1e-9:
             break
-    return _laplace(theta, float(value[0]), curvature)
+    return laplace(theta, float(value[0]), curvature)
 
 
-def _newton_step(curvature: Array, gradient: Array) -> Array:
+def newton_step(curvature: Array, gradient: Array) -> Array:
     """Return the Newton step, with eigenvalues made negative where the surface is not concave."""
     try:
         return np.asarray(cho_solve(cho_factor(-curvature), gradient))
@@ -172,7 +172,8 @@ def _newton_step(curvature: Array, gradient: Array) -> Array:
         return np.asarray(vector @ ((vector.T @ gradient) / np.maximum(np.abs(eigenvalue), 1e-3)))
 
 
-def _laplace(theta: Array, height: float, curvature: Array) -> Mode:
+def laplace(theta: Array, height: float, curvature: Array) -> Mode:
+    """Return the mode at a point with a height and a Hessian there; without a covariance where that is not definite."""
     try:
         root = cholesky(-curvature, lower=True)
     except LinAlgError:
