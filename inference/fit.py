@@ -30,9 +30,10 @@ from .area_fit import AreaFit, Method, fit_area, flat_draws
 from .area_scores import AreaScores, area_scores
 from .checkpoint import Checkpoint
 from .checks import Check, prior_checks, sampling_checks
-from .density import AreaDensity, at_face_value, row_log_likelihood
+from .density import AreaDensity, at_face_value, is_large, row_log_likelihood
 from .finite_draws import filled, unknown_where
 from .identification import identification_checks
+from .large import looked_at
 from .memory import estimate_memory, release_memory, require_memory
 from .misfit import misfit_checks
 from .model import area_densities, resolve_priors
@@ -51,9 +52,9 @@ Array = NDArray[np.float64]
 
 SCORE_DRAWS = 1_000
 """Draws of the scores, taken evenly from the posterior draws."""
-# Random streams of an area: fit, scores, structures, null model, checks, other numbers of learned goals.
+# Random streams of an area: fit, scores, structures, null model, checks, other numbers of learned goals, some agents.
 _STREAM_OF: dict[Alternative | int, int] = {kind: 2 + k for k, kind in enumerate((*STRUCTURES, NULL))} | {-1: 8, 1: 9}
-_CHECKS, _STREAMS = 7, 10
+_CHECKS, _SOME_AGENTS, _STREAMS = 7, 10, 11
 
 
 def fit(
@@ -284,22 +285,30 @@ def _structures(
     tasks: list[tuple[_Job, Alternative]] = []
     for job in jobs:
         own = own_structure(job.density)
-        tasks += [(job, kind) for kind in alternatives_of(job.density) if kind != own]
+        some = is_large(job.density)  # structures are compared on the same agents
+        tasks += [(job, kind) for kind in alternatives_of(job.density) if some or kind != own]
         if not at_face_value(job.density.area):
             tasks.append((job, NULL))
 
     def run(task: tuple[_Job, Alternative]) -> Structure:
         job, kind = task
         job.say.check()
-        return fit_structure(job.density, np.random.default_rng(job.streams[_STREAM_OF[kind.more or kind]]), kind)
+        return fit_structure(
+            _looked_at(job, job.density), np.random.default_rng(job.streams[_STREAM_OF[kind.more or kind]]), kind
+        )
 
     done = parallel_map(run, tasks)
     result = []
     for job, fitted, scores in zip(jobs, fits, scored, strict=True):
         mine = {task[1]: s for task, s in zip(tasks, done, strict=True) if task[0] is job}
-        mine[own_structure(job.density)] = _own_structure(fitted, scores)
+        if not is_large(job.density):
+            mine[own_structure(job.density)] = _own_structure(fitted, scores)
         result.append(([mine[kind] for kind in alternatives_of(job.density)], mine.get(NULL)))
     return result
+
+
+def _looked_at(job: _Job, density: AreaDensity) -> AreaDensity:
+    return looked_at(density, np.random.default_rng(job.streams[_SOME_AGENTS]))
 
 
 def _own_structure(fitted: AreaFit, scores: AreaScores) -> Structure:
@@ -319,14 +328,28 @@ def _run_checks(
     job.say.check()
     flat = flat_draws(theta)
     rng = np.random.default_rng(job.streams[_CHECKS])
+    some = _looked_at(job, fitted.density)
     return [
         *sampling_checks(fitted, scores, shares=job.shares),
-        *structure_checks(fitted.density, structures, null),
+        *structure_checks(some, structures, null),
         *prior_checks(fitted, scores, flat, rng, shares=job.shares),
         *identification_checks(fitted.density),
-        *predictive_checks(fitted.density, flat),
-        *misfit_checks(fitted.density, flat, rng, uncertain=job.uncertain),
+        *predictive_checks(some, flat),
+        *misfit_checks(some, flat, rng, uncertain=job.uncertain),
+        *_some_agents(fitted.density, some),
     ]
+
+
+def _some_agents(density: AreaDensity, some: AreaDensity) -> list[Check]:
+    """Return a note of the agents that stand for all of a large area."""
+    if some is density:
+        return []
+    number, every = len(some.rows.row_of_agent), len(density.rows.row_of_agent)
+    text = (
+        f"Structures were compared and the fit of the model was checked on {number:,} of {every:,} agents, "
+        "drawn at random; the scores are of all."
+    )
+    return [Check("some-agents", "note", density.area.name, text)]
 
 
 def _data_checks(choices: Choices) -> list[Check]:

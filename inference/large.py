@@ -7,9 +7,17 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from .density import AreaDensity
+from .density import AreaDensity, is_large
 
 Array = NDArray[np.float64]
+
+LOOKED_AT = 4_000
+"""Agents of a large area on whom structures are compared and the fit of the model is checked."""
+
+
+def looked_at(density: AreaDensity, rng: np.random.Generator) -> AreaDensity:
+    """Return the density for what takes every row at every draw: of a large area some agents, else all."""
+    return some_agents(density, LOOKED_AT, rng) if is_large(density) else density
 
 
 def some_agents(density: AreaDensity, size: int, rng: np.random.Generator) -> AreaDensity:

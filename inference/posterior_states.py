@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .density import AreaDensity, chunks, evaluate_rows
+from .density import AreaDensity, chunks, evaluate_rows, is_large
+from .large_states import large_totals, rows_of
 from .marginal import Evaluation, feature_means, state_probabilities, state_totals
 
 Array = NDArray[np.float64]
@@ -61,6 +62,8 @@ def draw_states(density: AreaDensity, theta: Array, rng: np.random.Generator) ->
     features = np.hstack([goal, goal * np.sqrt(states.weight)[:, None], goal * states.weight[:, None]])
     k, draws = states.n_shares, len(theta)
     exact = _drawn_one_by_one(density)
+    if is_large(density):
+        return _draw_large(density, theta, features, exact, rng)
     some_rows = exact[rows.group]
     totals = np.empty((draws, rows.n_priors, 3 * k))
     means = np.zeros((rows.n_rows, 3 * k))
@@ -79,6 +82,20 @@ def draw_states(density: AreaDensity, theta: Array, rng: np.random.Generator) ->
     means /= draws
     count, root, weight = np.split(totals, 3, axis=2)
     return StateDraws(count, root, weight, means[:, :k], means[:, 2 * k :].sum(axis=1))
+
+
+def _draw_large(
+    density: AreaDensity, theta: Array, features: Array, exact: NDArray[np.bool_], rng: np.random.Generator
+) -> StateDraws:
+    """Return draws of the state totals of a large area; of its small groups agent by agent."""
+    mean, square, row_mean = large_totals(density, theta, features, rng)
+    count, root, weight = np.split(_normal_totals(density, mean, square, rng), 3, axis=2)
+    if exact.any():
+        few = draw_states(rows_of(density, exact), theta, rng)
+        for all_of, own in ((count, few.count), (root, few.root), (weight, few.weight)):
+            all_of[:, exact] = own[:, exact]
+    k = density.states.n_shares
+    return StateDraws(count, root, weight, row_mean[:, :k], row_mean[:, 2 * k :].sum(axis=1))
 
 
 def _drawn_one_by_one(density: AreaDensity) -> NDArray[np.bool_]:
@@ -123,10 +140,16 @@ def _draw_totals(
     for h in range(rows.n_priors):
         mine = row_means[:, rows.group == h]
         square[:, h] -= np.matmul((mine * agents[rows.group == h, None]).swapaxes(1, 2), mine)
+    return _normal_totals(density, mean, square, rng)
+
+
+def _normal_totals(density: AreaDensity, mean: Array, square: Array, rng: np.random.Generator) -> Array:
+    """Return normal draws of totals of features with these means and covariances, kept in their ranges."""
+    rows, agents = density.rows, density.rows.agents.astype(float)
     eigenvalue, vector = np.linalg.eigh(square)
     noise = rng.standard_normal(mean.shape) * np.sqrt(np.maximum(eigenvalue, 0))
     totals = mean + np.matmul(vector, noise[..., None])[..., 0]
-    k = features.shape[1] // 3
+    k = mean.shape[2] // 3
     size = np.bincount(rows.group, agents, rows.n_priors)[:, None]
     count = np.maximum(totals[..., :k], 0)
     count *= size / np.maximum(count.sum(axis=2, keepdims=True), 1e-300)

@@ -20,7 +20,7 @@ from .alternatives import STRUCTURES, Structure
 from .area_fit import AreaFit, flat_draws
 from .area_scores import ESTIMANDS, AreaScores, population_scores
 from .checks import Check, sentences, to_dataset
-from .density import AreaDensity, log_density, row_log_likelihood, with_nodes
+from .density import AreaDensity, is_large, log_density, row_log_likelihood, with_nodes
 from .importance import effective_draws
 from .learned_goals import goal_answers, learned_options
 from .model import area_densities, flat_coords, variable_dims
@@ -41,7 +41,7 @@ SCHEMA = 2
 """Version of the layout of the tree."""
 LOG_LIKELIHOOD_NUMBERS = 20_000_000
 """Most draws × agents for which the log likelihood is stored; above, it is computed again when asked for."""
-_PROBED = 50
+_PROBED, _PROBED_OF_LARGE = 50, 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +105,7 @@ def attribute(fit: xr.DataTree, name: str) -> Any:
 
 def mean_log_density(density: AreaDensity, theta: Array) -> float:
     """Return the mean log density of some draws, taken evenly, (draw, coordinate); NaN when one is not finite."""
-    some = theta[:: max(1, len(theta) // _PROBED)]
+    some = theta[:: max(1, len(theta) // (_PROBED_OF_LARGE if is_large(density) else _PROBED))]
     return float(log_density(density, some).mean()) if np.isfinite(some).all() else float("nan")
 
 
