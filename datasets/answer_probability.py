@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit, logit
 
 from ..forward_model.choice_rules import (
     follow_probability,
@@ -13,7 +14,7 @@ from ..forward_model.choice_rules import (
     ordinal_probability,
     pairwise_affinity,
 )
-from .study import Area
+from .study import Area, Item, passing
 
 Array = NDArray[np.float64]
 
@@ -27,6 +28,7 @@ def option_probabilities(
     *,
     single: bool,
     affinity: Array | None = None,
+    passed: tuple[Array, Array] | None = None,
 ) -> Array:
     """Return the probability of every option for agents of known goals and weights, (agent, option).
 
@@ -45,7 +47,26 @@ def option_probabilities(
         tells their weight.
     affinity
         By how much each goal favours the options of learned items, (goal, option).
+    passed
+        How passing comes about, ``pass_share`` (item with passing,) and ``pass_scale``; None where nobody passes.
     """
+    passes = passing(area)
+    if passes.any():
+        assert passed is not None
+        given = area.model_copy(update={"items": tuple(_without_passing(item) for item in area.items)})
+        some = None if affinity is None else affinity[:, ~passes]
+        p = np.empty((len(weight), len(passes)))
+        p[:, ~passes] = option_probabilities(
+            given, baseline[~passes], weight, goal, scale, single=single, affinity=some
+        )
+        sign = (weight if area.abstain is None or area.abstain.means == "low_weight" else goal >= 0) - 0.5
+        p[:, passes] = expit(logit(passed[0]) - passed[1] * sign[:, None])
+        sizes = [len(item.serves) for item in area.items]
+        for item, place in zip(np.repeat(np.arange(len(sizes)), sizes)[passes], np.flatnonzero(passes), strict=True):
+            mine = np.repeat(np.arange(len(sizes)), sizes) == item
+            mine[place] = False
+            p[:, mine] *= 1 - p[:, [place]]
+        return p
     sizes = [len(item.serves) for item in area.items]
     item_of_option = np.repeat(np.arange(len(sizes)), sizes)
     serves = area.serves_matrix
@@ -67,6 +88,11 @@ def option_probabilities(
             continue
         p[:, mine] = _by_rule(formula, serves[:, mine], alone, baseline[mine], followed, area.kappa, goal)
     return p
+
+
+def _without_passing(item: Item) -> Item:
+    """Return an item as it is to those who answer."""
+    return item.model_copy(update={"serves": dict(list(item.serves.items())[: item.n_answers]), "passes": ()})
 
 
 def _by_rule(

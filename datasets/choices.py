@@ -90,6 +90,10 @@ class AreaChoices:
     stages
         What stands beside ``counts``: the later choices of rankings, of best and worst, see
         :class:`~dissensus.datasets.stages.Stages`; one entry for each item that has them.
+    passes
+        Whether an option is passing on its item, (option,); None where nobody can.
+    passing_means
+        ``"low_weight"`` or ``"no_goal"``, see :mod:`.abstain`.
     """
 
     name: str
@@ -113,6 +117,21 @@ class AreaChoices:
     weights: str = "free"
     behavioural: bool = False
     stages: tuple[Stages, ...] = ()
+    passes: NDArray[np.bool_] | None = None
+    passing_means: str = "low_weight"
+
+    @property
+    def is_pass(self) -> NDArray[np.bool_]:
+        """Whether an option is passing, (option,)."""
+        return np.zeros(len(self.options), dtype=bool) if self.passes is None else self.passes
+
+    @property
+    def tells_weights(self) -> bool:
+        """Whether someone says how important the area is, or passes or answers where that tells the weight."""
+        tells = ~self.states_goals[self.item_of_option]
+        if self.passing_means == "low_weight":
+            tells |= np.isin(self.item_of_option, self.item_of_option[self.is_pass])
+        return bool(self.counts[:, tells].any())
 
     @property
     def later_answers(self) -> NDArray[np.int64]:
@@ -128,7 +147,8 @@ class AreaChoices:
     @property
     def goal_answers(self) -> NDArray[np.int64]:
         """Number of answers in each pattern that can say which goal an agent holds, as in ``n_answers``, (pattern,)."""
-        return self.counts @ self.states_goals[self.item_of_option].astype(np.int64) + self.later_answers
+        says = self.states_goals[self.item_of_option] & ~self.is_pass
+        return self.counts @ says.astype(np.int64) + self.later_answers
 
     @property
     def n_answers(self) -> NDArray[np.int64]:

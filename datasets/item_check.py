@@ -52,7 +52,7 @@ def importance_item(area: str, raw: Any, faults: StudyFaults) -> tuple[str, dict
 def check_kind(item: Item, faults: StudyFaults) -> None:
     """Check what an item's kind asks of its options."""
     name, where = shown(item.name), f"items.{item.name}]"
-    if item.kind in {"ordinal", "importance"} and len(item.serves) > MAX_LEVELS:
+    if item.kind in {"ordinal", "importance"} and item.n_answers > MAX_LEVELS:
         message = f"Item {name} has more than {MAX_LEVELS} levels."
         faults.add("levels", message, "Merge levels, or ask with fewer.", where, "importance")
     if item.kind == "importance" and any(item.serves.values()):
@@ -147,11 +147,11 @@ def _check_places(item: Item, faults: StudyFaults) -> None:
 
 def _check_pair(item: Item, faults: StudyFaults) -> None:
     name, where = shown(item.name), f"items.{item.name}]"
-    if len(item.serves) not in {2, 3}:
-        message = f"Item {name} compares two objects, and has {len(item.serves)} options."
+    if item.n_answers not in {2, 3}:
+        message = f"Item {name} compares two objects, and has {item.n_answers} options."
         faults.add("kind", message, "List the first object, the second, and perhaps a tie.", where)
         return
-    served = list(item.serves.values())
+    served = list(item.serves.values())[: item.n_answers]
     if len(served) == 3 and served[2]:
         message = f"The tie of item {name} serves a goal."
         faults.add("kind", message, "Write []: a tie serves half of what both objects serve.", where)

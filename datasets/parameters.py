@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit, logit
 
-from .study import Area, Item, Priors
+from .study import Area, Item, Priors, passing
 
 Parameters = dict[str, NDArray[np.float64]]
 """Arrays by name of parameter."""
@@ -46,7 +47,8 @@ def draw_parameters(
         ``goal_share`` (state,), the share without a goal last where the area allows it; ``weight_mean`` and
         ``weight_concentration``, scalars; ``baseline`` (option,); with stated importance ``importance_scale``
         (importance,); where goals are learned ``affinity`` (goal, option); with features of options ``coefficient``
-        (feature,); with groups ``group_goal_share`` (group,
+        (feature,); where agents may pass ``pass_share`` (item with passing,), how many of those of weight ½ pass, or of
+        those as like to have a goal as not, and ``pass_scale``; with groups ``group_goal_share`` (group,
         state) and ``group_weight_mean`` (group,).
 
     Raises
@@ -65,7 +67,7 @@ def draw_parameters(
     goal_step = priors.group_sd * _zero_sum(rng.standard_normal((n_groups, n_states)))
     mean_step = priors.group_sd * rng.standard_normal(n_groups)
     stated = sum(item.kind == "importance" for item in area.items)
-    if single and stated:
+    if single and (stated or (area.abstain is not None and area.abstain.means == "low_weight")):
         drawn["baseline"] = np.where(_is_stated(area), drawn["baseline"], uniform_baseline(area))
     elif single:
         drawn = {"goal_share": drawn["goal_share"]}
@@ -76,6 +78,11 @@ def draw_parameters(
         drawn["affinity"] = _draw_affinity(area, priors.affinity_sd, rng)
     if area.weights == "one":
         drawn = {name: value for name, value in drawn.items() if name not in {"weight_mean", "weight_concentration"}}
+    n_passing = sum(bool(item.passes) for item in area.items)
+    if n_passing:
+        (share, sd), (median, spread) = priors.pass_share, priors.pass_scale
+        drawn["pass_share"] = expit(logit(share) + sd * rng.standard_normal(n_passing))
+        drawn["pass_scale"] = np.array(median * np.exp(spread * rng.standard_normal()))
     n_features = sum(len(item.features) for item in area.items)
     if n_features:
         drawn["coefficient"] = priors.taste_sd * rng.standard_normal(n_features)
@@ -102,13 +109,15 @@ def _draw_baseline(area: Area, sd: float, rng: np.random.Generator) -> NDArray[n
     stated = _is_stated(area)
     if area.baseline == "uniform" and not stated.any():
         return uniform_baseline(area)
-    free = np.concatenate([_softmax(sd * _zero_sum(rng.standard_normal(len(item.serves)))) for item in area.items])
+    free = np.concatenate([_of_answers(item, _softmax(sd * _normals(item.n_answers, rng))) for item in area.items])
     names = list(dict.fromkeys(name for item in area.items for name in item.compared))
     if names:
         strength, tie = sd * _zero_sum(rng.standard_normal(len(names))), sd * rng.standard_normal()
         free = np.concatenate(
             [
-                _compared(item, strength[[names.index(name) for name in item.compared]], tie) if item.compared else own
+                _of_answers(item, _compared(item, strength[[names.index(name) for name in item.compared]], tie))
+                if item.compared
+                else own
                 for item, own in zip(area.items, np.split(free, _ends(area)), strict=True)
             ]
         )
@@ -152,7 +161,12 @@ def has_baseline(area: Area) -> NDArray[np.bool_]:
 
 def _compared(item: Item, strength: NDArray[np.float64], tie: float) -> NDArray[np.float64]:
     """Return the baseline of a comparison: Davidson's, with half the sum of both strengths for a tie."""
-    return _softmax(strength if item.in_stages else np.append(strength, strength.mean() + tie)[: len(item.serves)])
+    return _softmax(strength if item.in_stages else np.append(strength, strength.mean() + tie)[: item.n_answers])
+
+
+def _of_answers(item: Item, baseline: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the baseline of the answers to an item with 0 for passing, which is told apart from it."""
+    return np.append(baseline, 0.0) if item.passes else baseline
 
 
 def _ends(area: Area) -> NDArray[np.int64]:
@@ -165,8 +179,8 @@ def _is_stated(area: Area) -> NDArray[np.bool_]:
 
 
 def uniform_baseline(area: Area) -> NDArray[np.float64]:
-    """Return equal probabilities of the options of each item, (option,)."""
-    return np.concatenate([np.full(len(item.serves), 1 / len(item.serves)) for item in area.items])
+    """Return equal probabilities of the options of each item, 0 for passing, (option,)."""
+    return np.concatenate([_of_answers(item, np.full(item.n_answers, 1 / item.n_answers)) for item in area.items])
 
 
 def _softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -174,9 +188,18 @@ def _softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(odds / odds.sum(axis=-1, keepdims=True))
 
 
+def _normals(n: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    return _zero_sum(rng.standard_normal(n))
+
+
 def _zero_sum(z: NDArray[np.float64]) -> NDArray[np.float64]:
     """Project independent normals on the space where the last axis sums to zero."""
     return z - z.mean(axis=-1, keepdims=True)
+
+
+def passed_of(parameters: Parameters) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    """Return how passing comes about, as :func:`.option_probabilities` takes it; None where nobody passes."""
+    return (parameters["pass_share"], parameters["pass_scale"]) if "pass_share" in parameters else None
 
 
 def _checked(area: Area, name: str, value: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.float64]:
@@ -189,7 +212,7 @@ def _checked(area: Area, name: str, value: ArrayLike, shape: tuple[int, ...]) ->
         if not np.isfinite(array).all():
             raise ValueError(f"{about} that is not finite")
         return array
-    if name in {"weight_concentration", "importance_scale"}:
+    if name in {"weight_concentration", "importance_scale", "pass_scale"}:
         if not (np.isfinite(array).all() and (array > 0).all()):
             raise ValueError(f"{about} = {array}; it should be positive")
         return array
@@ -199,7 +222,7 @@ def _checked(area: Area, name: str, value: ArrayLike, shape: tuple[int, ...]) ->
         total = array.sum(axis=-1)
     elif name == "baseline":
         total = np.add.reduceat(array, np.cumsum([0, *(len(item.serves) for item in area.items[:-1])]))
-        if (area.rule == "luce" or area.kinds) and not array.all():
+        if (area.rule == "luce" or area.kinds) and not array[~passing(area)].all():
             raise ValueError(f"{about} with a 0, which the rule 'luce' takes the logarithm of")
     else:
         return array

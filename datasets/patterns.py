@@ -14,7 +14,7 @@ from ..errors import Fault, InputError
 from .choices import AreaChoices, Choices, Finding, Truth
 from .situations import Situations, agent_codes, situation_stages
 from .stages import Stages, best_worst_stages, kept_stages, ranking_stages, stages_at
-from .study import Area, Study
+from .study import Area, Study, passing
 
 _LARGEST = 1 << 62
 _TABLE_SIZE = 1 << 22
@@ -239,6 +239,8 @@ def area_choices(
         weights=area.weights,
         behavioural=area.behavioural,
         stages=stages,
+        passes=passes if (passes := passing(area)).any() else None,
+        passing_means="low_weight" if area.abstain is None else area.abstain.means,
     )
 
 

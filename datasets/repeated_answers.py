@@ -20,6 +20,7 @@ MISSING, UNKNOWN = -1, -2
 def options_of(item: Item, labels: NDArray[np.object_], missing: Iterable[str]) -> NDArray[np.integer]:
     """Return the option of each label, −1 for no answer, −2 for unknown; one more entry for null."""
     place = dict.fromkeys(["", *missing], MISSING) | {option: i for i, option in enumerate(item.serves)}
+    place |= dict.fromkeys(item.passes, len(item.serves) - 1)
     narrow = np.int16 if len(item.serves) < 2**15 else np.int32
     return np.array([*(place.get(label, UNKNOWN) for label in labels), MISSING], dtype=narrow)
 

@@ -13,7 +13,7 @@ from ..forward_model.choice_rules import draw_options
 from .answer_probability import option_probabilities
 from .choices import Choices, Truth
 from .judgements import long_study
-from .parameters import Parameters, draw_parameters, uniform_baseline
+from .parameters import Parameters, draw_parameters, passed_of, uniform_baseline
 from .patterns import build_choices
 from .situations import Situations, draw_situations, entered_situations
 from .stages import draw_order
@@ -56,6 +56,7 @@ def simulate(
         ``weight_mean`` m, between 0 and 1; ``weight_concentration`` κ, positive;
         ``baseline``, (option,), the probability of each option to an agent whom no goal moves, by item;
         ``affinity``, (goal, option), where goals are learned, see :func:`.learned_probability`;
+        ``pass_share``, (item with passing,), and ``pass_scale``, positive, see :mod:`.abstain`;
         with ``groups`` also ``group_goal_share``, (group, goal), and ``group_weight_mean``, (group,).
     groups
         Names of groups of equal size, or their shares by name. By default agents are in no group.
@@ -121,6 +122,7 @@ def simulate(
             answers_per_item=answers_per_item,
             asked=asked,
             taste=parameters[area.name].get("coefficient", np.zeros(0)),
+            passed=passed_of(parameters[area.name]),
         )
 
     labels = np.arange(1, n_agents + 1).astype(str).astype(object)
@@ -177,6 +179,7 @@ def _draw_answers(
     answers_per_item: int,
     asked: Mapping[str, Situations],
     taste: NDArray[np.float64],
+    passed: tuple[NDArray[np.float64], NDArray[np.float64]] | None,
 ) -> dict[str, NDArray[np.integer] | Situations]:
     """Draw the answers of all agents to the items of one area, in the form :func:`build_choices` takes."""
     n = len(goal)
@@ -187,7 +190,9 @@ def _draw_answers(
     answers = {item.name: _no_answers(item, n) for item in area.items if item.kind != "situation"}
     for first in range(0, n, _CHUNK):
         rows = slice(first, min(first + _CHUNK, n))
-        p = option_probabilities(area, baseline, weight[rows], held[rows], scale, single=single, affinity=affinity)
+        p = option_probabilities(
+            area, baseline, weight[rows], held[rows], scale, single=single, affinity=affinity, passed=passed
+        )
         drawn = draw_options(p, item_of_option, rng) - starts  # (agent, item)
         for position, item in enumerate(area.items):
             if item.kind == "situation":

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from .abstain import Abstain
 from .log_study import Log
 from .study_part import Part, Text, Texts
 from .uncertain_conflict import BEHAVIOURAL, mean_conflict
@@ -213,6 +214,9 @@ class Item(Part):
         then holds 1 for the one chosen, else 0.
     features
         For ``"situation"`` the features of the options, by name.
+    passes
+        Codes that mean passing, see :mod:`dissensus.datasets.abstain`; the first is the last option. By default those
+        of ``[areas.X.abstain]``; empty where nobody can pass.
     """
 
     name: Text
@@ -229,6 +233,7 @@ class Item(Part):
     available: dict[Text, Text] = Field(default_factory=dict)
     alternative: Text | None = None
     features: dict[Text, Feature] = Field(default_factory=dict)
+    passes: Texts = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -261,6 +266,11 @@ class Item(Part):
         return tuple(self.serves)
 
     @property
+    def n_answers(self) -> int:
+        """Number of options but passing."""
+        return len(self.serves) - bool(self.passes)
+
+    @property
     def compared(self) -> tuple[str, ...]:
         """The objects whose strengths are shared with other items: two, or all options of best and worst; else none."""
         if self.kind == "best_worst":
@@ -291,6 +301,8 @@ class Area(Part):
         neither asks how important it is nor has anchors.
     area_weight
         Weight of the area in overall scores, ≥ 0.
+    abstain
+        What passing means; None where it is no answer.
     items
         Its J items.
     """
@@ -305,6 +317,7 @@ class Area(Part):
     area_weight: Annotated[float, Field(ge=0)] = 1.0
     learned: bool = False
     weights: Literal["free", "one"] = "free"
+    abstain: Abstain | None = None
     items: tuple[Item, ...] = ()
 
     @property
@@ -375,6 +388,11 @@ class Priors(Part):
     taste_sd
         Standard deviation of the coefficients β of the features of options, per unit of the feature as the study
         scales it (normal, mean 0).
+    pass_share
+        Median share of those of weight ½ (or as like to have a goal as not) who pass on an item, and standard
+        deviation of its logit (normal).
+    pass_scale
+        Median and standard deviation of the logarithm of the scale λ of passing (log-normal).
     """
 
     goal_share: Positive = 1.0
@@ -385,6 +403,8 @@ class Priors(Part):
     importance_scale: Pair = (4.0, 0.5)
     affinity_sd: Positive = 1.5
     taste_sd: Positive = 1.0
+    pass_share: Annotated[tuple[Annotated[float, Field(gt=0, lt=1)], Positive], Field(strict=False)] = (0.1, 1.5)
+    pass_scale: Pair = (2.0, 0.5)
 
 
 class Study(Part):
@@ -462,6 +482,8 @@ class Study(Part):
         plain["areas"] = {area.pop("name"): area for area in plain["areas"]}
         for area in plain["areas"].values():
             area["items"] = {item.pop("name"): item for item in area["items"]}
+            if area["abstain"] is None:
+                del area["abstain"]
         plain["table"] = {key: value for key, value in plain["table"].items() if value is not None}
         log = plain.pop("log")
         if log is not None:
@@ -485,6 +507,11 @@ class Study(Part):
     def items(self) -> tuple[Item, ...]:
         """All items, area after area."""
         return tuple(item for area in self.areas for item in area.items)
+
+
+def passing(area: Area) -> NDArray[np.bool_]:
+    """Return whether an option is passing on its item, (option,)."""
+    return np.array([bool(i.passes) and o == i.passes[0] for i in area.items for o in i.serves], dtype=bool)
 
 
 def _without_none(value: Any) -> Any:

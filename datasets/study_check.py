@@ -11,6 +11,8 @@ import numpy as np
 
 from ..errors import LISTED, InputError, brief, shown
 from ..forward_model.problem_area import conflict_matrix
+from .abstain import Abstain
+from .abstain_check import check_passing, checked_abstain, with_passing
 from .item_check import check_kind, check_objects, check_situations, importance_item
 from .judgements import check_judgements, with_pairs
 from .learned_goals import check_learned, check_options, listed_options, with_learned_goals
@@ -199,6 +201,8 @@ def _area(name: str, raw: Any, faults: StudyFaults) -> Area | None:
         faults.add("unknown-key", f"Unknown key {shown(path + '.name')}.", f"The name is that of [{path}].", "name")
     items_raw, conflict = raw.pop("items", {}), raw.pop("conflict", None)
     stated = importance_item(name, raw.pop("importance"), faults) if "importance" in raw else None
+    passing = raw.pop("abstain", None)
+    abstain = None if passing is None else checked_abstain(name, passing, faults)
     known = (*Area.model_fields, "importance")
     area = parse_part(Area, {**raw, "name": name}, path, faults, known=known)
     goals = area.goals if area is not None else _texts(raw.get("goals"))
@@ -206,7 +210,7 @@ def _area(name: str, raw: Any, faults: StudyFaults) -> Area | None:
         _check_goals(name, goals, faults)
     good = bool(goals) and len(set(goals)) == len(goals) and _check_conflict(name, goals, conflict, faults)
     learned = raw.get("learned") is True
-    items = _items(path, items_raw, goals, faults, learned=learned)
+    items = _items(path, items_raw, goals, faults, learned=learned, abstain=abstain)
     if stated is not None:
         items += _items(path, dict([stated]), goals, faults, learned=learned)
     check_objects(name, items, faults)
@@ -216,8 +220,10 @@ def _area(name: str, raw: Any, faults: StudyFaults) -> Area | None:
     if area is None or not good or len(faults.found) > before:
         # the items are kept, so that what is compared over the whole study still sees them
         return Area.model_construct(name=name, goals=goals, items=tuple(items))
-    area = area.model_copy(update={"conflict": _conflict_value(conflict), "items": tuple(items)})
+    more = {"conflict": _conflict_value(conflict), "items": tuple(items), "abstain": abstain}
+    area = area.model_copy(update=more)
     check_learned(area, faults)
+    check_passing(area, faults)
     return area
 
 
@@ -356,7 +362,15 @@ def _cells(conflict: Any) -> list[Any]:
     return [conflict]
 
 
-def _items(path: str, raw: Any, goals: tuple[str, ...], faults: StudyFaults, *, learned: bool = False) -> list[Item]:
+def _items(
+    path: str,
+    raw: Any,
+    goals: tuple[str, ...],
+    faults: StudyFaults,
+    *,
+    learned: bool = False,
+    abstain: Abstain | None = None,
+) -> list[Item]:
     if not isinstance(raw, dict):
         faults.add("wrong-type", f"{shown(path + '.items')} is {kind_of(raw)}.", f"Write [{path}.items.NAME].", "items")
         return []
@@ -378,7 +392,7 @@ def _items(path: str, raw: Any, goals: tuple[str, ...], faults: StudyFaults, *, 
             faults.add("unknown-key", f"Unknown key {shown(item_path + '.name')}.", remedy, "name")
         if isinstance(entry.get("serves"), dict):
             fields["serves"] = {o: [g] if isinstance(g, str) else g for o, g in entry["serves"].items()}
-        item = parse_part(Item, fields, item_path, faults)
+        item = parse_part(Item, with_passing(name, fields, abstain, faults), item_path, faults)
         if item is not None:
             _check_serves(item, goals, faults)
             check_kind(item, faults)
@@ -387,8 +401,8 @@ def _items(path: str, raw: Any, goals: tuple[str, ...], faults: StudyFaults, *, 
 
 
 def _check_serves(item: Item, goals: tuple[str, ...], faults: StudyFaults) -> None:
-    if len(item.serves) < 2:
-        what = "one option" if item.serves else "no options"
+    if item.n_answers < 2:
+        what = "one option" if item.n_answers else "no options"
         message = f"Item {shown(item.name)} has {what}."
         faults.add(
             "one-option",
@@ -427,7 +441,7 @@ def _check_items(areas: list[Area], table: Table | None, faults: StudyFaults) ->
     if table is None:
         return
     for item in items:
-        for option in item.serves:
+        for option in (*item.serves, *item.passes[1:]):
             if option in table.missing:
                 message = f"Option {shown(option)} of item {shown(item.name)} is also listed in 'missing'."
                 faults.add("option-missing", message, "Remove it from one of the two.", "missing")

@@ -121,7 +121,8 @@ def _cells(density: AreaDensity) -> tuple[Array, NDArray[np.int64], tuple[str, .
     columns: dict[tuple[int, bytes], list[int]] = {}
     for option in np.flatnonzero(~table.ignored):
         item = int(area.item_of_option[option])
-        alike = area.serves[:, option].tobytes() if area.states_goals[item] else area.options[option].encode()
+        says = area.states_goals[item] and not area.is_pass[option]
+        alike = area.serves[:, option].tobytes() if says else b"=" + area.options[option].encode()
         columns.setdefault((item, alike), []).append(int(option))
     merge = np.zeros((len(area.options), len(columns)))
     for cell, options in enumerate(columns.values()):

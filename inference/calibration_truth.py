@@ -16,7 +16,7 @@ from scipy.special import gammaln, logit, logsumexp, xlog1py, xlogy
 from .. import forward_model
 from ..datasets.answer_probability import option_probabilities
 from ..datasets.choices import AreaChoices, Choices
-from ..datasets.parameters import uniform_baseline
+from ..datasets.parameters import passed_of, uniform_baseline
 from ..datasets.study import Study
 from ..forward_model.aggregation import mean_over_areas, relative_over_areas
 from .density import AreaDensity, at_face_value
@@ -150,8 +150,9 @@ def true_theta(density: AreaDensity, choices: Choices) -> Array:
         if layout.n_deviating:
             theta[at["mean_dev"]] = (logit(true["group_weight_mean"]) - logit(true["weight_mean"])) / sd
     if layout.option_sizes:
-        logits = np.log(true["baseline"])
-        items = density.area.item_of_option
+        with np.errstate(divide="ignore"):
+            logits = np.where(density.area.is_pass, 0.0, np.log(true["baseline"]))
+        items = np.where(density.area.is_pass, len(density.area.items), density.area.item_of_option)
         logits = logits - (np.bincount(items, logits) / np.bincount(items))[items]
         basis = layout.baseline_basis
         if layout.comparisons:  # strengths of objects are seen in several items
@@ -165,6 +166,8 @@ def true_theta(density: AreaDensity, choices: Choices) -> Array:
         theta[at["affinity"]] = np.linalg.lstsq(layout.affinity_basis, true["affinity"].T, rcond=None)[0].T.ravel()
     if layout.n_tastes:
         theta[at["taste"]] = true["coefficient"]
+    if any(layout.passes):
+        theta[at["pass"]], theta[at["pass_scale"]] = logit(true["pass_share"]), np.log(true["pass_scale"])
     return theta
 
 
@@ -195,6 +198,7 @@ def true_log_likelihood(density: AreaDensity, choices: Choices, study: Study) ->
         scale,
         single=at_face_value(area),
         affinity=true.get("affinity"),
+        passed=passed_of(dict(true)),
     )
     with np.errstate(divide="ignore"):
         log_p = np.maximum(np.log(p), -1e300)  # an option never chosen counts 0 times

@@ -17,7 +17,7 @@ from ..datasets.choices import AreaChoices, Choices
 from ..datasets.learned_goals import goal_names
 from ..datasets.study import Priors
 from .marginal import LARGE_CELLS, Evaluation, Rows, evaluate, gradients, make_rows
-from .option_table import OptionTable, log_option_probability, make_table, pull_back
+from .option_table import OptionTable, log_option_probability, make_table, pull_back, pull_back_passing
 from .parameters import (
     Parameters,
     Values,
@@ -79,11 +79,11 @@ class AreaDensity:
 def is_weighted(area: AreaChoices) -> bool:
     """Return whether weights are unknown and answers say anything on them.
 
-    They do where an agent answers more than once, or says how important the area is.
+    They do where an agent answers more than once, or says how important the area is, or may pass for that reason.
     """
     if area.weights == "one":
         return False
-    return bool(not at_face_value(area) or (area.n_answers > area.goal_answers).any())
+    return bool(not at_face_value(area) or area.tells_weights)
 
 
 def at_face_value(area: AreaChoices) -> bool:
@@ -131,6 +131,7 @@ def area_density(choices: Choices, area: AreaChoices, priors: Priors) -> AreaDen
         priors=priors,
         n_scales=table.n_scales,
         n_tastes=sum(stages.features.shape[2] for stages in area.stages),
+        passes=tuple(area.is_pass.tolist()) if area.is_pass.any() else (),
     )
     rows = make_rows(
         area.counts,
@@ -157,6 +158,8 @@ def area_table(area: AreaChoices, states: States) -> OptionTable:
         kinds=area.kinds,
         learned=area.learned,
         face_value=states.weighted and at_face_value(area),
+        passes=area.passes,
+        passing_means=area.passing_means,
     )
     if not area.later_answers.any():
         return table
@@ -272,7 +275,8 @@ def uses_kappa(density: AreaDensity) -> bool:
 
 def option_log_probability(density: AreaDensity, values: Values) -> Array:
     """Return log P(option | state) at some values of the parameters, (D, state, option)."""
-    return np.asarray(log_option_probability(np, density.table, values.baseline_logits, values.scale, values.affinity))
+    given = (values.baseline_logits, values.scale, values.affinity, values.passing)
+    return np.asarray(log_option_probability(np, density.table, *given))
 
 
 def evaluate_rows(density: AreaDensity, theta: Array) -> tuple[Values, Array, Evaluation]:
@@ -394,7 +398,7 @@ def table_gradient(
         excess = totals - totals.sum(axis=2, keepdims=True) * expected
         by_a, by_b = excess @ np.log(node), excess @ np.log1p(-node)
     by_baseline, by_scale, by_affinity = pull_back(
-        density.table, values.baseline_logits, log_p, by_table, values.scale, values.affinity
+        density.table, values.baseline_logits, log_p, by_table, values.scale, values.affinity, values.passing
     )
     by_taste = []
     for more, slope in later:
@@ -411,6 +415,7 @@ def table_gradient(
         by_scale=by_scale,
         by_affinity=by_affinity,
         by_taste=np.hstack(by_taste) if by_taste else None,
+        by_passing=pull_back_passing(density.table, log_p, by_table, values.passing),
     )
 
 

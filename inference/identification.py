@@ -30,7 +30,7 @@ from .density import (
     option_log_probability,
     state_prior,
 )
-from .option_table import pull_back
+from .option_table import pull_back, pull_back_passing
 from .parameters import Parameters, Values, constrain, draw_prior, pull_back_values
 from .stage_information import agent_gradients, later_log_probability, simulated_stages, stage_tables
 from .states import log_node_prior
@@ -236,7 +236,7 @@ def score_vectors(
     posterior -= posterior.max(axis=1, keepdims=True)
     np.exp(posterior, out=posterior)
     posterior /= posterior.sum(axis=1, keepdims=True)
-    by_baseline, by_scale, by_affinity = _by_table(density, values, log_p, posterior, counts)
+    by_baseline, by_scale, by_affinity, by_passed = _by_table(density, values, log_p, posterior, counts)
     by_taste = [np.zeros((n, 0))]
     for table, parts in zip(tables, evaluated, strict=True):
         more, slope = agent_gradients(table, parts, posterior)
@@ -246,7 +246,7 @@ def score_vectors(
     h, k = density.rows.n_priors, states.n_shares
     own_prior = (group[:, None] == np.arange(h)).astype(float)[:, :, None]
     pieces = [(own_prior * (posterior @ states.is_goal)[:, None]).reshape(n, -1), by_baseline, by_scale, by_affinity]
-    pieces.append(tastes)
+    pieces += [tastes, by_passed]
     if values.prior_mean is not None and values.concentration is not None:
         goals = states.n_goals * len(states.node)
         nodes = posterior[:, :goals] @ np.tile(np.eye(len(states.node)), (states.n_goals, 1))
@@ -257,8 +257,10 @@ def score_vectors(
     piece = np.hstack(pieces)
     # The map from these gradients to those by the coordinates is linear and common to all agents.
     unit = np.eye(piece.shape[1])
-    sizes = np.cumsum([h * k, density.n_options, by_scale.shape[1], by_affinity.shape[1], tastes.shape[1]])
-    by_share, by_option, by_each_scale, by_each_affinity, by_each_taste, by_shape = np.split(unit, sizes, axis=1)
+    sizes = np.cumsum([h * k, density.n_options, *(part.shape[1] for part in pieces[2:6])])
+    by_share, by_option, by_each_scale, by_each_affinity, by_each_taste, by_each_pass, by_shape = np.split(
+        unit, sizes, axis=1
+    )
     shape = by_shape.reshape(len(unit), h, 2) if density.parameters.weighted else None
     theta = np.broadcast_to(point, (len(unit), len(point)))
     chain = pull_back_values(
@@ -272,15 +274,16 @@ def score_vectors(
         by_scale=by_each_scale,
         by_affinity=by_each_affinity.reshape(len(unit), -1, density.n_options) if by_affinity.size else None,
         by_taste=by_each_taste,
+        by_passing=by_each_pass if by_each_pass.size else None,
     )
     return np.asarray(piece @ chain)
 
 
 def _by_table(
     density: AreaDensity, values: Values, log_p: Array, posterior: Array, counts: Array
-) -> tuple[Array, Array, Array]:
-    """Return the gradient of each agent's log likelihood by baseline logits, scales and affinities, (agent, ...)."""
-    parts: list[tuple[Array, Array, Array]] = []
+) -> tuple[Array, Array, Array, Array]:
+    """Return the gradient of each agent's log likelihood by baselines, scales, affinities and passing, (agent, ...)."""
+    parts: list[tuple[Array, ...]] = []
     step = max(1, _CELLS // log_p.size)
     for start in range(0, len(counts), step):
         mine = slice(start, start + step)
@@ -290,11 +293,13 @@ def _by_table(
             if values.affinity is None
             else np.broadcast_to(values.affinity, (len(slope), *values.affinity.shape[1:]))
         )
-        found = pull_back(density.table, values.baseline_logits, log_p, slope, values.scale, affinity)
+        given = (values.scale, affinity, values.passing)
+        found = pull_back(density.table, values.baseline_logits, log_p, slope, *given)
+        by_passing = pull_back_passing(density.table, log_p, slope, values.passing)
         by_affinity = np.zeros((len(slope), 0)) if found[2] is None else found[2].reshape(len(slope), -1)
-        parts.append((found[0], found[1], by_affinity))
-    by_baseline, by_scale, by_affinity = (np.concatenate(pieces) for pieces in zip(*parts, strict=True))
-    return by_baseline, by_scale, by_affinity
+        parts.append((*found[:2], by_affinity, np.zeros((len(slope), 0)) if by_passing is None else by_passing))
+    by_baseline, by_scale, by_affinity, by_passed = (np.concatenate(pieces) for pieces in zip(*parts, strict=True))
+    return by_baseline, by_scale, by_affinity, by_passed
 
 
 def _share_slope(density: AreaDensity, point: Array) -> Array:

@@ -174,6 +174,8 @@ _WORDS = {
     "scale": "scale of stated importance",
     "affinity": "what {} favours",
     "taste": "coefficients of features",
+    "pass": "how many pass",
+    "pass_scale": "scale of passing",
 }
 
 

@@ -63,6 +63,9 @@ def flat_coords(densities: tuple[AreaDensity, ...]) -> dict[str, list[str]]:
     features = [name for d in densities for name in feature_names(d)]
     if features:
         coords["feature"] = features
+    passed = [name for d in densities for name in passed_items(d)]
+    if passed:
+        coords |= {"passed_item": passed, "passed_area": [d.area.name for d in densities if d.parameters.passes]}
     return coords | ({"group": groups} if groups else {})
 
 
@@ -97,6 +100,11 @@ def feature_names(density: AreaDensity) -> list[str]:
     return [name for stages in density.area.stages for name in stages.names]
 
 
+def passed_items(density: AreaDensity) -> list[str]:
+    """Return the names of the items that agents may pass on, (item with passing,)."""
+    return [density.area.items[item] for item in density.area.item_of_option[density.area.is_pass]]
+
+
 def share_names(density: AreaDensity) -> tuple[str, ...]:
     """Return the names of an area's goal shares: its goals, and "no goal" where an agent may hold none."""
     return (*density.area.goals, *(("no goal",) if density.area.no_goal else ()))
@@ -120,7 +128,8 @@ def build_model(choices: Choices, priors: Priors | dict[str, Any] | None = None)
     -------
     pymc.Model
         Deterministics ``goal_share`` (goal), ``weight_mean`` (area), ``weight_concentration`` (area), ``baseline``
-        (option), ``importance_scale`` (importance), ``coefficient`` (feature), where goals are learned ``goal_answer``
+        (option), ``importance_scale`` (importance), ``coefficient`` (feature), where agents may pass ``pass_share``
+        (passed_item: of those of weight ½) and ``pass_scale`` (passed_area), where goals are learned ``goal_answer``
         (goal_option: the probability of each option to an agent of weight 1 who holds a goal, goals in no order) and,
         with groups, ``group_goal_share`` (group, goal) and ``group_weight_mean`` (group, area); dims are
         flat over areas. Areas without unknown weights and options without a free baseline are left out. One observed
@@ -177,6 +186,8 @@ _DIMS: dict[str, tuple[str, ...]] = {
     "importance_scale": ("importance",),
     "goal_answer": ("goal_option",),
     "coefficient": ("feature",),
+    "pass_share": ("passed_item",),
+    "pass_scale": ("passed_area",),
 }
 
 
@@ -219,14 +230,17 @@ def _add_area(density: AreaDensity) -> dict[str, Any]:
     if layout.n_tastes:
         taste = pm.Normal(label(name, "taste"), sigma=np.float64(layout.priors.taste_sd), shape=layout.n_tastes)
         parts["coefficient"] = taste
+    passing = _passing(name, layout) if any(layout.passes) else None
+    if passing is not None:
+        parts |= {"pass_share": pm.math.sigmoid(passing[:-1]), "pass_scale": passing[-1:]}
     rows, affinity = density.rows, None
     if layout.affinity_basis is not None:
         shape = (layout.n_learned, layout.affinity_basis.shape[1])
         free = pm.Normal(label(name, "affinity"), sigma=np.float64(layout.priors.affinity_sd), shape=shape)
         affinity = pt.dot(free, layout.affinity_basis.T)
-        answers = pt.exp(log_option_probability(pt, goal_table(density), logits, scale, affinity))
+        answers = pt.exp(log_option_probability(pt, goal_table(density), logits, scale, affinity, passing))
         parts["goal_answer"] = answers[:, learned_options(density)].ravel()
-    table = log_option_probability(pt, density.table, logits, scale, affinity)
+    table = log_option_probability(pt, density.table, logits, scale, affinity, passing)
     prior = log_state_prior(pt, states, prior_log_share, log_node)[rows.group]
     for stages in density.table.stages:  # what is not among the counts is known beside the prior
         prior = prior + stage_graph(stages, logits, taste)[rows.pattern]
@@ -283,6 +297,17 @@ def _weights(name: str, layout: Parameters) -> tuple[Any, Any, Any]:
     return mean, kappa, pm.math.sigmoid(pt.log(mean) - pt.log1p(-mean) + shift)
 
 
+def _passing(name: str, layout: Parameters) -> Any:
+    """Return the parameters of passing: ν of each item, then λ."""
+    import pymc as pm  # noqa: PLC0415
+    import pytensor.tensor as pt  # noqa: PLC0415
+
+    (share, sd), (median, spread) = np.array(layout.priors.pass_share), np.array(layout.priors.pass_scale)
+    logit = pm.Normal(label(name, "pass"), np.log(share) - np.log1p(-share), sd, shape=sum(layout.passes))
+    scale = pm.LogNormal(label(name, "pass_scale"), np.log(median), spread)
+    return pt.concatenate([logit, scale[None]])
+
+
 def _baseline(name: str, layout: Parameters, n_options: int) -> Any:
     import pymc as pm  # noqa: PLC0415
     import pytensor.tensor as pt  # noqa: PLC0415
@@ -322,6 +347,7 @@ def to_vector(density: AreaDensity, point: dict[str, Any]) -> np.ndarray[Any, np
     for free in _baseline_names(name, density.parameters) if density.parameters.option_sizes else ():
         wanted += [free + _SUFFIX["zerosum"], free]
     wanted += [label(name, f"scale{_SUFFIX['log']}"), label(name, "affinity"), label(name, "taste")]
+    wanted += [label(name, "pass"), label(name, f"pass_scale{_SUFFIX['log']}")]
     return np.concatenate([np.ravel(point[key]) for key in wanted if key in point] or [np.zeros(0)])
 
 

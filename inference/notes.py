@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from ..datasets.choices import AreaChoices
 from ..datasets.uncertain_conflict import in_words, is_uncertain
 from .density import at_face_value, uses_kappa
 
@@ -15,18 +18,16 @@ def notes_of(parts: FitParts) -> list[str]:
     """Return one sentence for each convention and special case of a fit."""
     areas = [fit.density.area for fit in parts.fits]
     weighted = [fit.density.states.weighted for fit in parts.fits]
-    notes = []
+    notes: list[str] = []
     stated = [area.name for area in areas if not area.states_goals.all()]
-    alone = [area.name for area in areas if area.name in stated and at_face_value(area)]
+    alone = [area for area, has in zip(areas, weighted, strict=True) if has and at_face_value(area)]
     if any(weighted) and len(alone) < sum(weighted):
         notes.append("Weight means weight from consistency of choices: the share of answers that follow the goal.")
     if stated:
         text = "In {} stated importance bears on the weights too, with a scale of its own."
         notes.append(text.format(" and ".join(repr(name) for name in stated)))
-    notes += [
-        f"{name}: one answer per agent, so answers count at face value, and weights come from stated importance alone."
-        for name in alone
-    ]
+    notes += [_alone(area, area.name in stated) for area in alone]
+    notes += [_on_passing(area) for area in areas if area.is_pass.any()]
     kappas = ", ".join(
         f"{fit.density.area.name} {fit.density.area.kappa:g}" for fit in parts.fits if uses_kappa(fit.density)
     )
@@ -65,6 +66,29 @@ def notes_of(parts: FitParts) -> list[str]:
     if parts.choices.survey_weight is not None:
         notes.append("Intervals cover unequal survey weights, not clusters or strata.")
     return notes
+
+
+def _means_weights(area: AreaChoices) -> bool:
+    return bool(area.is_pass.any()) and area.passing_means == "low_weight"
+
+
+def _alone(area: AreaChoices, stated: bool) -> str:
+    sources = ["stated importance"] * stated + ["who passes"] * _means_weights(area)
+    return (
+        f"{area.name}: one answer per agent, so answers count at face value, and weights come from "
+        f"{' and '.join(sources)} alone."
+    )
+
+
+def _on_passing(area: AreaChoices) -> str:
+    """Return how passing is read in an area, and how many answers it is about."""
+    asked = np.isin(area.item_of_option, area.item_of_option[area.is_pass])
+    passed, total = (area.n_agents_of_pattern @ area.counts[:, which].sum(axis=1) for which in (area.is_pass, asked))
+    what = "a lower weight" if _means_weights(area) else "an agent without a goal"
+    return (
+        f"{area.name}: passing ({passed:,} of {total:,} answers) is read as evidence of {what}, as the study says; "
+        "whatever else makes agents pass is taken to be alike for all."
+    )
 
 
 def no_weight_reason(area: str, *, learned: bool = False) -> str:

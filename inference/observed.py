@@ -60,7 +60,7 @@ def observed_conflict(
 
     For each item: the mean conflict over pairs of agents who answered it; an agent's repeated answers to an item count
     as shares of its options. Items are averaged, those with no pair left out, and stated importance, which serves no
-    goal.
+    goal. Passing is no answer here.
 
     Parameters
     ----------
@@ -117,8 +117,10 @@ class _Totals:
 
 
 def _answers(area: AreaChoices) -> _Answers:
-    number = area.item_answers
-    shares = area.counts / np.maximum(number[:, area.item_of_option], 1)
+    counts = area.counts * ~area.is_pass  # who passes gives no answer that could serve a goal
+    number = np.zeros((len(counts), len(area.items)))
+    np.add.at(number.T, area.item_of_option, counts.T)
+    shares = counts / np.maximum(number[:, area.item_of_option], 1)
     same_item = area.item_of_option[:, None] == area.item_of_option
     against = shares * (shares @ np.where(same_item, option_conflict(area), 0))
     in_item = (area.item_of_option[:, None] == np.arange(len(area.items))).astype(float)

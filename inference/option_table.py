@@ -33,6 +33,7 @@ from .cumulative_table import (
     pull_back_levels,
 )
 from .learned_table import LearnedTable, log_mixture, make_learned, pull_back_mixture, pull_back_softmax
+from .pass_table import PassTable, log_with_passes, make_passes, split_passes
 from .stage_table import StageTable
 from .states import IMPOSSIBLE, States
 
@@ -88,6 +89,10 @@ class OptionTable:
         Number of scales λ of stated importance among the parameters.
     stages
         Choices from sets that differ, see :mod:`.stage_table`.
+    passing
+        How agents pass on items, see :mod:`.pass_table`; ``parts`` are then those of the answers, in ``answers``.
+    answers
+        Where there is passing, the table of the answers alone.
     """
 
     item_of_option: NDArray[np.int64]
@@ -96,6 +101,8 @@ class OptionTable:
     parts: tuple[Part, ...]
     n_scales: int
     stages: tuple[StageTable, ...] = ()
+    passing: PassTable | None = None
+    answers: OptionTable | None = None
 
 
 def make_table(
@@ -108,6 +115,8 @@ def make_table(
     kinds: Sequence[str] = (),
     learned: Sequence[bool] = (),
     face_value: bool = False,
+    passes: NDArray[np.bool_] | None = None,
+    passing_means: str = "low_weight",
 ) -> OptionTable:
     """Return the constants of an area's table.
 
@@ -128,7 +137,18 @@ def make_table(
     face_value
         Whether answers that serve goals are taken at weight 1, whatever the weight of the state: areas with one such
         answer per agent whose weights come from stated importance.
+    passes, passing_means
+        Whether an option is passing, (option,), and what that means; None where nobody passes.
     """
+    if passes is not None and passes.any():
+        own = make_passes(passes, item_of_option, states, means=passing_means)
+        at = own.answers
+        more: dict[str, Any] = {"rule": rule, "kappa": kappa, "kinds": kinds, "learned": learned}
+        answers = make_table(serves[:, at], item_of_option[at], states, **more, face_value=face_value)
+        ignored = np.zeros(len(item_of_option), dtype=bool)
+        ignored[at] = answers.ignored
+        same = (item_of_option[:, None] == item_of_option).astype(float)
+        return OptionTable(item_of_option, same, ignored, answers.parts, answers.n_scales, (), own, answers)
     n_items = int(item_of_option.max(initial=-1)) + 1
     kinds = tuple(kinds) or ("choice",) * n_items
     same = (item_of_option[:, None] == item_of_option).astype(float)
@@ -218,13 +238,20 @@ def _item_top(xp: ModuleType, item_of_option: NDArray[np.int64], utility: Any) -
 
 
 def log_baseline(xp: ModuleType, table: OptionTable | RuleTable | LearnedTable | Levels, logits: Any) -> Any:
-    """Return the log baseline probabilities, (..., option), softmax of the logits within each item."""
+    """Return the log baseline probabilities, (..., option), softmax of the logits within each item.
+
+    Passing has none: it is left out of the softmax, and 0 stands in its place.
+    """
+    if isinstance(table, OptionTable) and table.passing is not None and table.answers is not None:
+        own = log_baseline(xp, table.answers, logits[..., table.passing.answers])
+        none = xp.zeros_like(logits[..., table.passing.passes])
+        return xp.concatenate([own, none], axis=-1)[..., table.passing.order]
     shifted = logits - _item_top(xp, table.item_of_option, logits)
     return shifted - xp.log(xp.exp(shifted) @ table.same_item)
 
 
 def log_option_probability(
-    xp: ModuleType, table: OptionTable, logits: Any, scale: Any = None, affinity: Any = None
+    xp: ModuleType, table: OptionTable, logits: Any, scale: Any = None, affinity: Any = None, passing: Any = None
 ) -> Any:
     """Return log P(option | state), (..., state, option).
 
@@ -240,7 +267,14 @@ def log_option_probability(
         Scales λ of stated importance, (..., scale); None where there are none.
     affinity
         Learned affinities, (..., goal, option); None where there are none.
+    passing
+        Parameters of passing, (..., pass + 1), see :mod:`.pass_table`; None where nobody passes.
     """
+    if table.passing is not None and table.answers is not None:
+        at = table.passing.answers
+        own = None if affinity is None else affinity[..., at]
+        answers = log_option_probability(xp, table.answers, logits[..., at], scale, own)
+        return log_with_passes(xp, table.passing, answers, passing)
     parts = [
         _log_part(xp, part, logits[..., part.options], scale, None if affinity is None else affinity[..., part.options])
         for part in table.parts
@@ -272,6 +306,7 @@ def pull_back(
     slope: Array,
     scale: Array | None = None,
     affinity: Array | None = None,
+    passing: Array | None = None,
 ) -> tuple[Array, Array, Array | None]:
     """Return the gradients by the baseline logits, the scales and the affinities from the gradient by the table.
 
@@ -289,12 +324,27 @@ def pull_back(
         Scales λ, (..., scale).
     affinity
         Learned affinities, (..., goal, option).
+    passing
+        Parameters of passing, (..., pass + 1).
 
     Returns
     -------
     by_logits, by_scale, by_affinity
-        (..., option), (..., scale) and (..., goal, option); None without affinities.
+        (..., option), (..., scale) and (..., goal, option); None without affinities. That by the parameters of passing
+        is :func:`pull_back_passing`.
     """
+    if table.passing is not None and table.answers is not None and passing is not None:
+        at = table.passing.answers
+        log_answers, by_answers, _ = split_passes(table.passing, passing, log_p, slope)
+        own = None if affinity is None else affinity[..., at]
+        given = pull_back(table.answers, logits[..., at], log_answers, by_answers, scale, own)
+        whole = np.zeros(slope.shape[:-2] + slope.shape[-1:])
+        whole[..., at] = given[0]
+        favoured = None
+        if affinity is not None:
+            favoured = np.zeros_like(affinity)
+            favoured[..., at] = given[2]
+        return whole, given[1], favoured
     by_logits, by_scale = np.empty(slope.shape[:-2] + slope.shape[-1:]), np.zeros((*slope.shape[:-2], table.n_scales))
     by_affinity = None if affinity is None else np.zeros_like(affinity)
     for part in table.parts:
@@ -305,6 +355,11 @@ def pull_back(
         else:
             by_logits[..., at] = _pull_part(part, logits[..., at], log_p[..., at], slope[..., at], scale, by_scale)
     return by_logits, by_scale, by_affinity
+
+
+def pull_back_passing(table: OptionTable, log_p: Array, slope: Array, passing: Array | None) -> Array | None:
+    """Return the gradient by the parameters of passing, (..., pass + 1), see :func:`pull_back`; None without them."""
+    return None if table.passing is None or passing is None else split_passes(table.passing, passing, log_p, slope)[2]
 
 
 def _is_learned(part: Part) -> bool:

@@ -12,6 +12,8 @@ point there:
     scale        log of the scale λ of each stated importance ~ Normal
     affinity     by how much each learned goal favours the options: zero-sum logits ~ Normal(0, τ′) per goal and item
     taste        coefficients β of the features of options ~ Normal(0, τ′)
+    pass         logit ν of the share of those of weight ½ who pass on an item ~ Normal, one for each item
+    pass_scale   log of the scale λ of passing ~ Normal
 """
 
 from __future__ import annotations
@@ -71,6 +73,8 @@ class Parameters:
         Map from the affinity coordinates of a goal to its affinities, (option, coordinate); None without any.
     n_tastes
         Number of coefficients β of the features of options.
+    passes
+        Whether an option is passing, (option,); empty where nobody passes.
     """
 
     n_shares: int
@@ -85,6 +89,7 @@ class Parameters:
     n_learned: int = 0
     affinity_basis: Array | None = None
     n_tastes: int = 0
+    passes: tuple[bool, ...] = ()
 
     @property
     def n_priors(self) -> int:
@@ -104,6 +109,8 @@ class Parameters:
             "scale": self.n_scales,
             "affinity": 0 if self.affinity_basis is None else self.n_learned * self.affinity_basis.shape[1],
             "taste": self.n_tastes,
+            "pass": sum(self.passes),
+            "pass_scale": int(any(self.passes)),
         }
         ends = np.cumsum(list(sizes.values()))
         return {name: slice(int(end) - size, int(end)) for (name, size), end in zip(sizes.items(), ends, strict=True)}
@@ -111,7 +118,7 @@ class Parameters:
     @cached_property
     def size(self) -> int:
         """Number of coordinates."""
-        return int(self.slices["taste"].stop)
+        return int(next(reversed(self.slices.values())).stop)
 
     @cached_property
     def baseline_blocks(self) -> tuple[tuple[int | None, Array], ...]:
@@ -120,7 +127,12 @@ class Parameters:
         With each map the item whose zero-sum logits the coordinates are; None for those that comparisons share, last:
         the zero-sum strengths of the objects, then the logit of a tie.
         """
-        return zero_sum_blocks(self.option_sizes, self.fixed_items, self.comparisons)
+        if not (self.option_sizes and any(self.passes)):
+            return zero_sum_blocks(self.option_sizes, self.fixed_items, self.comparisons)
+        passes, items = np.array(self.passes), np.repeat(np.arange(len(self.option_sizes)), self.option_sizes)
+        sizes = tuple(int(size) for size in np.bincount(items[~passes]))
+        blocks = zero_sum_blocks(sizes, self.fixed_items, self.comparisons)
+        return tuple((item, np.eye(len(passes))[:, ~passes] @ block) for item, block in blocks)
 
     @cached_property
     def baseline_basis(self) -> Array:
@@ -130,9 +142,10 @@ class Parameters:
 
     @cached_property
     def free_options(self) -> NDArray[np.bool_]:
-        """Whether the baseline of an option is free, (option,)."""
+        """Whether the baseline of an option is free, (option,); passing has none."""
         fixed = self.fixed_items or (False,) * len(self.option_sizes)
-        return np.repeat(~np.array(fixed, dtype=bool), self.option_sizes)
+        free = np.repeat(~np.array(fixed, dtype=bool), self.option_sizes)
+        return np.asarray(free & ~np.array(self.passes) if self.passes else free)
 
 
 def zero_sum_blocks(
@@ -194,6 +207,8 @@ class Values:
         Learned affinities, (D, goal, option); None without any.
     taste
         Coefficients β of features, (D, feature).
+    passing
+        ν of each item that one may pass on, and last λ, (D, pass + 1); None where nobody passes.
     """
 
     share: Array
@@ -205,6 +220,7 @@ class Values:
     scale: Array
     taste: Array
     affinity: Array | None = None
+    passing: Array | None = None
 
 
 def constrain(parameters: Parameters, theta: Array, n_options: int) -> Values:
@@ -239,7 +255,11 @@ def constrain(parameters: Parameters, theta: Array, n_options: int) -> Values:
     taste, affinity = theta[:, at["taste"]], None
     if parameters.affinity_basis is not None:
         affinity = theta[:, at["affinity"]].reshape(batch, parameters.n_learned, -1) @ parameters.affinity_basis.T
-    return Values(np.exp(log_share), by_prior, mean, concentration, prior_mean, baseline, scale, taste, affinity)
+    passing = None
+    if any(parameters.passes):
+        passing = np.hstack([theta[:, at["pass"]], np.exp(theta[:, at["pass_scale"]])])
+    known = (mean, concentration, prior_mean, baseline, scale, taste)
+    return Values(np.exp(log_share), by_prior, *known, affinity, passing)
 
 
 def _log_share(y: Array) -> Array:
@@ -283,6 +303,10 @@ def log_prior(parameters: Parameters, theta: Array) -> Array:
     if parameters.n_learned:
         total = total + _normal(theta[:, at["affinity"]], priors.affinity_sd)
     total = total + _normal(theta[:, at["taste"]], priors.taste_sd)
+    if any(parameters.passes):
+        (share, sd), (median, spread) = priors.pass_share, priors.pass_scale
+        total = total + _normal(theta[:, at["pass"]] - logit(share), sd)
+        total = total + _normal(theta[:, at["pass_scale"]] - np.log(median), spread)
     return np.asarray(total)
 
 
@@ -305,6 +329,9 @@ def log_prior_gradient(parameters: Parameters, theta: Array) -> Array:
     gradient[:, at["scale"]] = -(theta[:, at["scale"]] - np.log(median)) / spread**2
     gradient[:, at["affinity"]] = -theta[:, at["affinity"]] / priors.affinity_sd**2
     gradient[:, at["taste"]] = -theta[:, at["taste"]] / priors.taste_sd**2
+    (share, sd), (median, spread) = priors.pass_share, priors.pass_scale
+    gradient[:, at["pass"]] = -(theta[:, at["pass"]] - logit(share)) / sd**2
+    gradient[:, at["pass_scale"]] = -(theta[:, at["pass_scale"]] - np.log(median)) / spread**2
     return gradient
 
 
@@ -324,6 +351,7 @@ def pull_back_values(
     by_scale: Array | None = None,
     by_affinity: Array | None = None,
     by_taste: Array | None = None,
+    by_passing: Array | None = None,
 ) -> Array:
     """Return the gradient on the real line, (D, coordinate), of a function of the values.
 
@@ -343,6 +371,8 @@ def pull_back_values(
         Gradient by the learned affinities, (D, goal, option); None where there are none.
     by_taste
         Gradient by the coefficients of features, (D, feature); None where there are none.
+    by_passing
+        Gradient by the parameters of passing, (D, pass + 1); None where there are none.
     """
     at, sd, batch = parameters.slices, parameters.priors.group_sd, len(theta)
     gradient = np.zeros_like(theta)
@@ -367,6 +397,9 @@ def pull_back_values(
         gradient[:, at["affinity"]] = (by_affinity @ parameters.affinity_basis).reshape(batch, -1)
     if by_taste is not None:
         gradient[:, at["taste"]] = by_taste
+    if by_passing is not None and values.passing is not None:
+        gradient[:, at["pass"]] = by_passing[:, :-1]
+        gradient[:, at["pass_scale"]] = by_passing[:, -1:] * values.passing[:, -1:]
     return gradient
 
 
@@ -386,6 +419,10 @@ def draw_prior(parameters: Parameters, draws: int, rng: np.random.Generator) -> 
     theta[:, at["scale"]] = np.log(median) + spread * theta[:, at["scale"]]
     theta[:, at["affinity"]] *= priors.affinity_sd
     theta[:, at["taste"]] *= priors.taste_sd
+    if any(parameters.passes):
+        (share, spread_share), (median, spread) = priors.pass_share, priors.pass_scale
+        theta[:, at["pass"]] = logit(share) + spread_share * theta[:, at["pass"]]
+        theta[:, at["pass_scale"]] = np.log(median) + spread * theta[:, at["pass_scale"]]
     return theta
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from ..datasets.choices import Choices, Finding
 from ..datasets.patterns import area_choices
@@ -162,6 +163,8 @@ def _posterior(fits: Sequence[AreaFit], chains: int, draws: int) -> xr.Dataset:
             found["goal_answer"] = answers.reshape(len(answers), -1)
         if layout.n_tastes:
             found["coefficient"] = values.taste
+        if values.passing is not None:
+            found |= {"pass_share": expit(values.passing[:, :-1]), "pass_scale": values.passing[:, -1:]}
         if values.mean is not None and values.concentration is not None:
             found |= {"weight_mean": values.mean[:, None], "weight_concentration": values.concentration[:, None]}
         if layout.n_deviating:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import logit
 
 from ..forward_model.pair_sums import PairScores
 from .area_scores import population_scores
@@ -50,6 +51,10 @@ def log_prior_blocks(parameters: Parameters, theta: Array, n_options: int) -> di
     if parameters.n_scales:
         median, spread = priors.importance_scale
         blocks["importance scale"] = -0.5 * np.square((theta[:, at["scale"]] - np.log(median)) / spread).sum(axis=1)
+    if any(parameters.passes):
+        (share, sd), (middle, wide) = priors.pass_share, priors.pass_scale
+        blocks["passing"] = -0.5 * np.square((theta[:, at["pass"]] - logit(share)) / sd).sum(axis=1)
+        blocks["passing"] -= 0.5 * np.square((theta[:, at["pass_scale"]] - np.log(middle)) / wide).sum(axis=1)
     if parameters.n_tastes:
         blocks["coefficients"] = -0.5 * np.square(theta[:, at["taste"]] / priors.taste_sd).sum(axis=1)
     if parameters.n_deviating:

@@ -186,6 +186,8 @@ def learned(area: Mapping[str, Any], goals: int = 2, **settings: Any) -> dict[st
     return {**area, "settings": {**area["settings"], "items": items, "goals": goals, **settings}}
 
 
+_PASS = {"codes": ["p"], "means": "low_weight"}
+_PASS_GOAL = {"codes": ["p", "q"], "means": "no_goal"}
 _ANCHORED = {"goals": ["x", "y", "z"], "learned": True, "conflict": 1.0}
 
 CASES: dict[str, Callable[[], Choices]] = {
@@ -333,6 +335,32 @@ CASES: dict[str, Callable[[], Choices]] = {
     ),
     "situations, uniform": lambda: random_choices(
         make_study(of_kind(make_area("x y y - - -", baseline="uniform"), "situation")), 8, seed=38
+    ),
+    "passing": lambda: random_choices(
+        make_study(
+            of_kind(
+                make_area("x y z", "x - y", "y z -", "x y", abstain=_PASS),
+                *("choice", "ordinal", "pairwise A B", "choice"),
+            )
+        ),
+        8,
+        seed=48,
+        missing=0.2,
+    ),
+    "passing without a goal, luce, repeated, groups": lambda: random_choices(
+        make_study(make_area("x y z", "x -", no_goal=True, rule="luce", repeated=True, abstain=_PASS_GOAL)),
+        8,
+        seed=49,
+        **_grouped([0, 1, -1, 0, 1, -1, 1, 0]),
+    ),
+    "one answer, passing": lambda: random_choices(make_study(make_area("x y -", abstain=_PASS)), 8, seed=50),
+    "one answer, passing without a goal, importance": lambda: random_choices(
+        make_study(of_kind(make_area("x y -", "- - -", no_goal=True, abstain=_PASS_GOAL), "choice", "importance")),
+        8,
+        seed=51,
+    ),
+    "one answer, passing without a goal": lambda: random_choices(
+        make_study(make_area("x y -", no_goal=True, abstain=_PASS_GOAL)), 8, seed=52
     ),
     "every kind": lambda: random_choices(
         make_study(

@@ -28,12 +28,15 @@ class Point(NamedTuple):
     affinity: list[Any]  # by how much each goal favours the options of each item, (goal, option); None if given
     tilt: Any  # coordinates behind the affinities, independent normals
     taste: Any  # coefficients of features, item after item
+    passing: Any  # logit of passing of each item that one may pass on, in order
+    pass_scale: float | None
     log_jacobian: float
 
 
 def answers_at_most_once(area: AreaChoices) -> bool:
     """Return whether answers are taken at face value: those that serve goals say nothing on weights and baselines."""
     asked = [o for j, options in enumerate(options_by_item(area)) for o in options if kind_of(area, j) != "importance"]
+    asked = [o for o in asked if not is_pass(area, o)]
     answers = area.counts[:, asked].sum(axis=1)
     for stages in area.stages:
         np.add.at(answers, stages.pattern, stages.times)
@@ -42,8 +45,14 @@ def answers_at_most_once(area: AreaChoices) -> bool:
 
 
 def states_weights(area: AreaChoices) -> bool:
-    """Return whether the area says how important it is to agents."""
-    return any(kind_of(area, j) == "importance" for j in range(len(area.items)))
+    """Return whether the area says how important it is to agents, or they pass where they care little."""
+    passed = any(is_pass(area, o) for o in range(len(area.options))) and area.passing_means == "low_weight"
+    return passed or any(kind_of(area, j) == "importance" for j in range(len(area.items)))
+
+
+def is_pass(area: AreaChoices, option: int) -> bool:
+    """Return whether an option is passing."""
+    return area.passes is not None and bool(area.passes[option])
 
 
 def kind_of(area: AreaChoices, item: int) -> str:
@@ -100,6 +109,8 @@ def to_point(choices: Choices, area: AreaChoices, theta: Any) -> Point:
     scale = np.exp(take(sum(kind_of(area, j) == "importance" for j in range(len(area.items)))))
     affinity, tilt = _affinities(area, take)
     taste = take(sum(stages.features.shape[2] for stages in area.stages))
+    passing = take(sum(is_pass(area, o) for o in range(len(area.options))))
+    pass_scale = np.exp(take(1)[0]) if len(passing) else None
     assert not left
     return Point(
         share,
@@ -113,6 +124,8 @@ def to_point(choices: Choices, area: AreaChoices, theta: Any) -> Point:
         affinity,
         tilt,
         taste,
+        passing,
+        pass_scale,
         float(log_jacobian),
     )
 
@@ -158,9 +171,9 @@ def _baselines(area: AreaChoices, take: Any, *, uniform: bool) -> tuple[list[Any
     for item, options in enumerate(options_by_item(area)):
         kind = kind_of(area, item)
         if kind in {"pairwise", "best_worst"} or (uniform and kind != "importance") or _bare(area, item):
-            baseline.append(np.zeros(len(options)))
+            baseline.append(np.zeros(sum(not is_pass(area, o) for o in options)))
             continue
-        free.append(take(len(options) - 1))
+        free.append(take(sum(not is_pass(area, o) for o in options) - 1))
         baseline.append(sum_to_zero(free[-1]))
     pairs = {j: area.objects[j] for j in range(len(area.items)) if area.objects and area.objects[j]}
     pairs = {j: pair for j, pair in pairs.items() if not _bare(area, j)}
@@ -195,6 +208,10 @@ def log_prior(choices: Choices, area: AreaChoices, priors: Priors, theta: Any) -
     total += stats.norm.logpdf(np.log(point.scale), np.log(median), spread).sum()
     total += stats.norm.logpdf(point.tilt, scale=priors.affinity_sd).sum()
     total += stats.norm.logpdf(point.taste, scale=priors.taste_sd).sum()
+    if point.pass_scale is not None:
+        (share, sd), (median, spread) = priors.pass_share, priors.pass_scale
+        total += stats.norm.logpdf(point.passing, np.log(share / (1 - share)), sd).sum()
+        total += stats.norm.logpdf(np.log(point.pass_scale), np.log(median), spread)
     return float(total)
 
 
@@ -207,7 +224,7 @@ def choice_probability(
     area: AreaChoices, item: int, option: int, goal: int | None, weight: float, logits: Any, affinity: Any = None
 ) -> float:
     """Return the probability of one option of an item for an agent with a goal (None: no goal) and a weight."""
-    options = options_by_item(area)[item]
+    options = [o for o in options_by_item(area)[item] if not is_pass(area, o)]
     baseline = np.exp(logits) / np.exp(logits).sum()
     position = options.index(option)
     kind = kind_of(area, item)
@@ -353,8 +370,9 @@ def _log_answers(area: AreaChoices, counts: Any, goal: int | None, weight: float
         if kind_of(area, item) == "importance":
             total += _log_importance(counts[options], weight, point.baseline[item], next(scales))
             continue
+        total += _log_passing(area, item, counts, goal, weight, point)
         for option in options:
-            if counts[option] == 0:
+            if counts[option] == 0 or is_pass(area, option):
                 continue
             # An agent of weight 1 never chooses an option that serves no goal: where someone did, it says nothing.
             serves_none, item_serves = not area.serves[:, option].any(), area.serves[:, options].any()
@@ -364,6 +382,18 @@ def _log_answers(area: AreaChoices, counts: Any, goal: int | None, weight: float
             p = choice_probability(area, item, option, goal, followed, point.baseline[item], point.affinity[item])
             total += counts[option] * (np.log(p) if p > 0 else -np.inf)
     return total
+
+
+def _log_passing(area: AreaChoices, item: int, counts: Any, goal: int | None, weight: float, point: Point) -> float:
+    """Return the log probability of having passed so often, and answered so often, to one item."""
+    every = [o for o in range(len(area.options)) if is_pass(area, o)]
+    mine = [k for k, o in enumerate(every) if area.item_of_option[o] == item]
+    if not mine:
+        return 0.0
+    cares = weight if area.passing_means == "low_weight" else float(goal is not None)
+    logit = point.passing[mine[0]] - point.pass_scale * (cares - 0.5)
+    answered = sum(counts[o] for o in options_by_item(area)[item]) - counts[every[mine[0]]]
+    return float(stats.logistic.logcdf(logit) * counts[every[mine[0]]] + stats.logistic.logsf(logit) * answered)
 
 
 def _log_importance(counts: Any, weight: float, logits: Any, scale: float) -> float:

@@ -70,7 +70,7 @@ def test_table_equals_the_choice_rule_option_by_option(rule):
     p = np.exp(log_option_probability(np, table, logits))
 
     class Plain:
-        items, options, kappa, kinds, learned = area.items, area.options, area.kappa, (), ()
+        items, options, kappa, kinds, learned, passes = area.items, area.options, area.kappa, (), (), None
         serves, item_of_option = area.serves_matrix, item
 
     Plain.rule = rule
