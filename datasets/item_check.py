@@ -2,51 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ..errors import shown
+from .stated import MAX_LEVELS
 from .study import Item, Table
-from .validation import StudyFaults, hint, kind_of, listed
-
-MAX_LEVELS = 11
-"""Levels of an ordered scale."""
-
-
-def importance_item(area: str, raw: Any, faults: StudyFaults) -> tuple[str, dict[str, Any]] | None:
-    """Return ``[areas.X.importance]`` as the item it is: its name, and its keys; None with a fault.
-
-    Parameters
-    ----------
-    area
-        Name of the area.
-    raw
-        ``column``, and ``levels``: their number, for codes 1, 2, …, or the codes themselves, from least to most
-        important.
-    faults
-        Takes what is wrong.
-    """
-    path = f"areas.{area}.importance"
-    if not isinstance(raw, dict):
-        faults.add("wrong-type", f"{shown(path)} is {kind_of(raw)}.", f"Write it as [{path}].", "importance")
-        return None
-    for key in raw.keys() - {"column", "levels"}:
-        faults.add("unknown-key", f"Unknown key {shown(f'{path}.{key}')}.", "The keys are column and levels.", key)
-    column, levels = raw.get("column"), raw.get("levels")
-    if not (isinstance(column, str) and column):
-        message = f"{shown(path)} names no column."
-        faults.add("missing-key", message, 'Add column = "…".', f"[{path}]", "importance")
-        return None
-    if isinstance(levels, int) and not isinstance(levels, bool):
-        levels = [str(level) for level in range(1, min(levels, MAX_LEVELS + 1) + 1)]
-    if not (isinstance(levels, list) and all(isinstance(level, str) for level in levels)):
-        message = f"'levels' of {shown(path)} is {kind_of(raw.get('levels'))}."
-        remedy = 'Give their number, or the codes from least to most important: levels = ["low", "high"].'
-        faults.add("wrong-type" if "levels" in raw else "missing-key", message, remedy, "levels", f"[{path}]")
-        return None
-    if len(set(levels)) < len(levels):
-        faults.add("option-twice", f"'levels' of {shown(path)} lists a code twice.", "List each once.", f"[{path}]")
-        return None
-    return column, {"column": column, "kind": "importance", "serves": {level: [] for level in levels}}
+from .validation import StudyFaults, hint, listed
 
 
 def check_kind(item: Item, faults: StudyFaults) -> None:

@@ -17,10 +17,14 @@ MISSING, UNKNOWN = -1, -2
 """What stands for no answer, and for an answer that is no option."""
 
 
-def options_of(item: Item, labels: NDArray[np.object_], missing: Iterable[str]) -> NDArray[np.integer]:
+def options_of(
+    item: Item, labels: NDArray[np.object_], missing: Iterable[str], decimal: str = "."
+) -> NDArray[np.integer]:
     """Return the option of each label, −1 for no answer, −2 for unknown; one more entry for null."""
     place = dict.fromkeys(["", *missing], MISSING) | {option: i for i, option in enumerate(item.serves)}
     place |= dict.fromkeys(item.passes, len(item.serves) - 1)
+    if item.stated is not None and item.stated.form != "rank":
+        place = {label: item.stated.level_of(label, decimal, UNKNOWN) for label in labels} | place
     narrow = np.int16 if len(item.serves) < 2**15 else np.int32
     return np.array([*(place.get(label, UNKNOWN) for label in labels), MISSING], dtype=narrow)
 
@@ -44,7 +48,11 @@ def refuse_agents_twice(reading: Reading, agent: NDArray[np.integer], n: int) ->
     for item in reading.study.items:
         for column in filter(reading.has, item.columns):
             codes, texts = reading.text.column(column)
-            options.append(codes if item.in_stages else options_of(item, texts, reading.study.table.missing)[codes])
+            options.append(
+                codes
+                if item.in_stages
+                else options_of(item, texts, reading.study.table.missing, reading.study.table.decimal)[codes]
+            )
     for place in again[:LISTED]:
         row, other = int(order[place - 1]), int(order[place])
         same = all(option[row] == option[other] for option in options)

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from .abstain import Abstain
 from .log_study import Log
+from .stated import Stated
 from .study_part import Part, Text, Texts
 from .uncertain_conflict import BEHAVIOURAL, mean_conflict
 
@@ -217,6 +218,8 @@ class Item(Part):
     passes
         Codes that mean passing, see :mod:`dissensus.datasets.abstain`; the first is the last option. By default those
         of ``[areas.X.abstain]``; empty where nobody can pass.
+    stated
+        For ``"importance"`` the form in which it is stated; None for levels.
     """
 
     name: Text
@@ -234,6 +237,7 @@ class Item(Part):
     alternative: Text | None = None
     features: dict[Text, Feature] = Field(default_factory=dict)
     passes: Texts = ()
+    stated: Stated | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -482,6 +486,9 @@ class Study(Part):
         plain["areas"] = {area.pop("name"): area for area in plain["areas"]}
         for area in plain["areas"].values():
             area["items"] = {item.pop("name"): item for item in area["items"]}
+            for item in area["items"].values():
+                if item["stated"] is None:
+                    del item["stated"]
             if area["abstain"] is None:
                 del area["abstain"]
         plain["table"] = {key: value for key, value in plain["table"].items() if value is not None}

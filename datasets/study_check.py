@@ -13,7 +13,8 @@ from ..errors import LISTED, InputError, brief, shown
 from ..forward_model.problem_area import conflict_matrix
 from .abstain import Abstain
 from .abstain_check import check_passing, checked_abstain, with_passing
-from .item_check import check_kind, check_objects, check_situations, importance_item
+from .importance_item import importance_item
+from .item_check import check_kind, check_objects, check_situations
 from .judgements import check_judgements, with_pairs
 from .learned_goals import check_learned, check_options, listed_options, with_learned_goals
 from .log_check import check_alone, check_questions, checked_log, log_table

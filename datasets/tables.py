@@ -19,6 +19,7 @@ from .ranking_columns import orders_of_agents, text_orders, wide_orders
 from .reading import Reading, place_of
 from .repeated_answers import MISSING, UNKNOWN, note_kept, once, options_of, refuse_agents_twice
 from .situations import Situations, long_situations, row_situations
+from .stated_together import stated_together
 from .study import Item, Study
 from .text_table import open_table
 from .times_column import agents_of_rows, refuse_times, row_times
@@ -85,6 +86,7 @@ def read_table(table: Any, study: Study, *, delimiter: str | None = None, source
         answers = _long(reading, agent_of_row, len(agents), times)
     else:
         answers = _wide(reading, agent_of_row, len(agents))
+    answers = stated_together(reading, answers, agent_of_row, len(agents))
     groups, group = agent_groups(reading, agent_of_row, len(agents))
     weight = agent_weights(reading, agent_of_row, len(agents))
     if reading.faults and not text.faults:  # rows that could not be split may hold the answers
@@ -220,7 +222,7 @@ def _wide(reading: Reading, agent: NDArray[np.integer], n: int) -> dict[str, NDA
         if not reading.has(item.column):
             continue
         codes, labels = reading.column(item.column)
-        option = options_of(item, labels, reading.study.table.missing)[codes]
+        option = options_of(item, labels, layout.missing, layout.decimal)[codes]
         if (option == UNKNOWN).any():
             _unknown_option(reading, item, option == UNKNOWN, codes, labels, item.column)
         if n == len(agent):
@@ -261,7 +263,7 @@ def _long(
                 refuse_times(reading, item, rows, times)
             kept += dropped
             continue
-        option = options_of(item, labels, layout.missing)[codes[rows]]
+        option = options_of(item, labels, layout.missing, layout.decimal)[codes[rows]]
         if (option == UNKNOWN).any():
             unknown = np.zeros(len(codes), dtype=bool)
             unknown[rows] = option == UNKNOWN
@@ -317,6 +319,10 @@ def _unknown_option(
     """Add the faults of answers that are not options of their item."""
 
     def words(label: str) -> tuple[str, str]:
+        if item.stated is not None and item.stated.form != "rank":
+            message = f"{shown(label)} of item {shown(item.name)} is no number from {item.stated.low:g} to "
+            missing = "If it means no answer, list it in 'missing'."
+            return f"{message}{item.stated.high:g}.", missing
         message = f"{shown(label)} is not a declared option of item {shown(item.name)}."
         options = f"The options are {listed(item.serves)}."
         missing = "If it means no answer, list it in 'missing'."

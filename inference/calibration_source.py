@@ -38,6 +38,7 @@ SOURCES: dict[str, tuple[str, ...]] = {
         "nuts",
         "option_table",
         "parameters",
+        "pass_table",
         "posterior_states",
         "stage_table",
         "states",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..datasets.choices import AreaChoices
+from ..datasets.study import Area
 from ..datasets.uncertain_conflict import in_words, is_uncertain
 from .density import at_face_value, uses_kappa
 
@@ -58,6 +59,7 @@ def notes_of(parts: FitParts) -> list[str]:
                 f"{written.name}: Conflict is behavioural: between two learned goals, the share of answers by which "
                 "those who hold them differ."
             )
+        notes += _on_forms(written)
         if is_uncertain(written.conflict):
             ways = in_words(written.conflict)
             notes.append(
@@ -66,6 +68,17 @@ def notes_of(parts: FitParts) -> list[str]:
     if parts.choices.survey_weight is not None:
         notes.append("Intervals cover unequal survey weights, not clusters or strata.")
     return notes
+
+
+def _on_forms(written: Area) -> list[str]:
+    """Return how ranks of areas and shares of a budget are read."""
+    forms = {item.stated.form for item in written.items if item.stated is not None}
+    words = {"rank": "a rank among areas", "budget": "a share of a budget"}
+    return [
+        f"{written.name}: Importance is stated as {words[form]} and read as a level of this area alone: what an agent "
+        "says of two areas is taken as independent, given its weights. Who cares much for all areas cannot say so."
+        for form in sorted(forms & words.keys())
+    ]
 
 
 def _means_weights(area: AreaChoices) -> bool:

@@ -84,6 +84,11 @@ def with_importance(part: dict[str, Any], levels: int = 4) -> dict[str, Any]:
     return {**part, "items": {**part["items"], "stated": stated}}
 
 
+def with_passing(part: dict[str, Any], means: str) -> dict[str, Any]:
+    """Return an area whose agents may pass on every item."""
+    return {**part, "abstain": {"codes": ["pass"], "means": means}}
+
+
 def _family(name: str, words: str, sets: int = 500, **areas: Any) -> Family:
     options = {key: areas.pop(key) for key in ("groups", "missing") if key in areas}
     return Family(name, words, Design(study(**areas), AGENTS, **options), sets)
@@ -117,6 +122,19 @@ FAMILIES: dict[str, Family] = {
             200,
             several=with_importance(area()),
             single=with_importance(area(1, conflict=_UNEQUAL)),
+        ),
+        _family(
+            "passing",
+            "`follow`, who passes has a lower weight; and an area of one item",
+            200,
+            several=with_passing(area(), "low_weight"),
+            single=with_passing(area(1, conflict=_UNEQUAL), "low_weight"),
+        ),
+        _family(
+            "passing_no_goal",
+            "`follow`, agents may hold no goal and then pass sooner",
+            200,
+            area=with_passing(area(no_goal=True), "no_goal"),
         ),
         _family("learned", "2 learned goals (latent classes), 5 items", 200, area=learned_area()),
         _family("follow_groups", "`follow`, 3 groups", area=area(), groups=_GROUPS),

@@ -122,6 +122,6 @@ def test_the_result_says_how_passing_is_read(passing):
 
 
 def test_checks_find_nothing_wrong_with_sound_data(passing):
-    found = inference.check(passing[1])
-    print(found.to_string())
-    assert False
+    found = inference.check(passing[1]).set_index("name")
+    predictive = ["option-shares", "item-pairs", "hang-together", "pair-agreement", "goal-answers", "same-answers"]
+    assert (found.loc[predictive, "state"] == "ok").all()
