@@ -12,6 +12,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..errors import shown
+from .numbers import KINDS as NUMBERS
+from .numbers import Numbers, number_text, numbers_at
 from .stages import Stages, order_text, orders_of, stages_at
 from .study import Study
 
@@ -92,6 +94,9 @@ class AreaChoices:
         :class:`~dissensus.datasets.stages.Stages`; one entry for each item that has them.
     passes
         Whether an option is passing on its item, (option,); None where nobody can.
+    numbers
+        Counts and durations, which stand beside ``counts`` too, see :class:`~dissensus.datasets.numbers.Numbers`; one
+        entry for each such item.
     passing_means
         ``"low_weight"`` or ``"no_goal"``, see :mod:`.abstain`.
     """
@@ -119,6 +124,7 @@ class AreaChoices:
     stages: tuple[Stages, ...] = ()
     passes: NDArray[np.bool_] | None = None
     passing_means: str = "low_weight"
+    numbers: tuple[Numbers, ...] = ()
 
     @property
     def is_pass(self) -> NDArray[np.bool_]:
@@ -137,7 +143,8 @@ class AreaChoices:
     def later_answers(self) -> NDArray[np.int64]:
         """Number of choices in each pattern that are not among its counts, (pattern,)."""
         n = len(self.counts)
-        return sum((stages.per_pattern(n) for stages in self.stages), np.zeros(n, dtype=np.int64))
+        held = (*self.stages, *self.numbers)
+        return sum((one.per_pattern(n) for one in held), np.zeros(n, dtype=np.int64))
 
     @property
     def states_goals(self) -> NDArray[np.bool_]:
@@ -178,11 +185,18 @@ class AreaChoices:
         return np.array([kind == "situation" for kind in self.item_kinds], dtype=bool)
 
     @property
+    def has_numbers(self) -> NDArray[np.bool_]:
+        """Whether answers to an item are numbers, and so none of its options, (item,)."""
+        return np.array([kind in NUMBERS for kind in self.kinds or ("",) * len(self.items)], dtype=bool)
+
+    @property
     def answered(self) -> NDArray[np.bool_]:
         """Whether a pattern answers an item, (pattern, item)."""
         answered = self.item_answers > 0
         for stages in self.stages:
             answered[stages.pattern, stages.item] = True
+        for numbers in self.numbers:
+            answered[numbers.pattern, numbers.item] = True
         return answered
 
     @property
@@ -359,6 +373,8 @@ class Choices:
                     labels = np.array([*area.options_of(place), None], dtype=object)
                     answer = labels[area.answer(place)] if ranked is None else ranked
                     columns[item] = answer[area.pattern_of_agent]
+                for numbers in area.numbers:
+                    columns[area.items[numbers.item]] = _number_column(area, numbers)
             return pd.DataFrame(columns)
         if layout != "long":
             raise ValueError(f"'layout' is {layout!r}: give 'wide' or 'long'")
@@ -376,6 +392,7 @@ class Choices:
             rows["times"] = area.counts[area.pattern_of_agent[agent], option]
             parts.append(pd.DataFrame(rows))
             parts += [self._situation_rows(area, stages) for stages in area.stages if area.has_sets[stages.item]]
+            parts += [self._number_rows(area, numbers) for numbers in area.numbers]
         return pd.concat(parts, ignore_index=True)
 
     def _situation_rows(self, area: AreaChoices, stages: Stages) -> pd.DataFrame:
@@ -386,6 +403,16 @@ class Choices:
         columns["area"] = np.full(len(picked), area.name, dtype=object)
         columns["item"] = np.full(len(picked), area.items[stages.item], dtype=object)
         columns["answer"] = np.array(area.options_of(stages.item), dtype=object)[picked]
+        columns["times"] = held.times
+        return pd.DataFrame(columns)
+
+    def _number_rows(self, area: AreaChoices, numbers: Numbers) -> pd.DataFrame:
+        """Return the numbers of agents, and how often each, in the form of a long table."""
+        held = numbers_at(numbers, area.pattern_of_agent)
+        columns: dict[str, NDArray[np.generic]] = self._agent_columns(held.pattern)
+        columns["area"] = np.full(len(held.which), area.name, dtype=object)
+        columns["item"] = np.full(len(held.which), area.items[numbers.item], dtype=object)
+        columns["answer"] = np.array([number_text(value) for value in numbers.value.tolist()], dtype=object)[held.which]
         columns["times"] = held.times
         return pd.DataFrame(columns)
 
@@ -427,11 +454,20 @@ class Choices:
         return f"<pre>{html.escape(repr(self))}</pre>"
 
 
+def _number_column(area: AreaChoices, numbers: Numbers) -> NDArray[np.float64]:
+    """Return the number of each agent, NaN for none, (agent,)."""
+    value = np.full(len(area.counts), np.nan)
+    value[numbers.pattern] = numbers.value[numbers.which]
+    return np.asarray(value[area.pattern_of_agent])
+
+
 def _described(area: AreaChoices) -> str:
     """Return one line on an area."""
     sizes = np.unique(np.bincount(area.item_of_option))
     n_options = f"{sizes[0]}" if len(sizes) == 1 else f"{sizes[0]}–{sizes[-1]}"
     items = f"{_counted(len(area.items), 'item')} of {n_options} options"
+    if area.has_numbers.any():
+        items = f"{_counted(len(area.items), 'item')}, {int(area.has_numbers.sum())} of numbers"
     if area.repeated.any() or area.has_sets.any():
         answers = int(area.n_agents_of_pattern @ area.n_answers)
         items += f", {answers:,} answers"

@@ -60,6 +60,9 @@ def _area_findings(area: AreaChoices) -> list[Finding]:
     constant, rare = [], []
     for place, item in enumerate(area.items):
         own = np.flatnonzero(area.item_of_option == place)
+        if area.has_numbers[place]:
+            constant += [item for numbers in area.numbers if numbers.item == place and len(numbers.value) == 1]
+            continue
         if np.count_nonzero(chosen[own]) == 1:
             constant.append(item)
             continue

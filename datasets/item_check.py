@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..errors import shown
+from .numbers import KINDS as NUMBERS
+from .numbers import SIDES
 from .stated import MAX_LEVELS
 from .study import Item, Table
-from .validation import StudyFaults, hint, listed
+from .validation import StudyFaults, hint, kind_of, listed
 
 
 def check_kind(item: Item, faults: StudyFaults) -> None:
@@ -20,11 +24,62 @@ def check_kind(item: Item, faults: StudyFaults) -> None:
     if item.objects and item.kind != "pairwise":
         message = f"Item {name} of kind {item.kind!r} names 'objects'."
         faults.add("kind", message, 'Remove them, or write kind = "pairwise".', where, "objects")
+    if item.is_number:
+        _check_number(item, faults)
     _check_order(item, faults)
     if item.kind == "ordinal":
         _check_places(item, faults)
     if item.kind == "pairwise":
         _check_pair(item, faults)
+
+
+def with_sides(name: str, item: dict[str, Any], faults: StudyFaults) -> dict[str, Any]:
+    """Return the keys of an item with ``raises`` and ``lowers`` as what ``more`` and ``less`` serve.
+
+    Parameters
+    ----------
+    name
+        Name of the item.
+    item
+        Its keys.
+    faults
+        Takes what is wrong.
+    """
+    given = {key: item[key] for key in ("raises", "lowers") if key in item}
+    if item.get("kind") not in NUMBERS and not given:
+        return item
+    where = f"items.{name}]"
+    rest = {key: value for key, value in item.items() if key not in given}
+    if item.get("kind") not in NUMBERS:
+        message = f"Item {shown(name)} has {shown(next(iter(given)))}, which counts and durations have."
+        faults.add("kind", message, 'Write kind = "count" or "duration", or say what its options serve.', where)
+        return rest
+    if given and "serves" in item:
+        message = f"Item {shown(name)} has both 'serves' and {shown(next(iter(given)))}."
+        faults.add("kind", message, "Remove 'serves': a number has no options.", where)
+        return rest
+    goals = {key: [value] if isinstance(value, str) else value for key, value in given.items()}
+    for key, value in goals.items():
+        if not (isinstance(value, list) and all(isinstance(goal, str) for goal in value)):
+            message = f"{shown(key)} of item {shown(name)} is {kind_of(value)}."
+            faults.add("wrong-type", message, 'Name goals: raises = ["a"].', key, where)
+            goals[key] = []
+    sides = dict(zip(SIDES, ("raises", "lowers"), strict=True))
+    return rest if "serves" in item else {**rest, "serves": {side: goals.get(key, []) for side, key in sides.items()}}
+
+
+def _check_number(item: Item, faults: StudyFaults) -> None:
+    name, where = shown(item.name), f"items.{item.name}]"
+    if tuple(item.serves) != SIDES:
+        message = f"Item {name} of kind {item.kind!r} lists options."
+        faults.add("kind", message, 'A number has none: write raises = ["a"], lowers = ["b"].', where)
+        return
+    for goal in set(item.serves["more"]) & set(item.serves["less"]):
+        message = f"Goal {shown(goal)} both raises and lowers item {name}."
+        faults.add("kind", message, "Keep one of the two.", where, value=goal)
+    if not any(item.serves.values()):
+        message = f"No goal raises or lowers item {name}."
+        faults.add("kind", message, 'Write raises = ["a"] or lowers = ["b"].', where)
 
 
 _OF_KINDS = {
@@ -36,6 +91,7 @@ _OF_KINDS = {
     "available": {"situation"},
     "alternative": {"situation"},
     "features": {"situation"},
+    "exposure": {"count"},
 }
 """Keys that have a meaning for some kinds only."""
 

@@ -133,7 +133,7 @@ def check_learned(area: Area, faults: StudyFaults) -> None:
         message = f"Area {name} states how important it is, and all its weights are 1."
         faults.add("wrong-value", message, "Remove one of the two.", "weights", header)
     for item in area.items:
-        if item.in_stages or item.kind == "situation":
+        if item.in_stages or item.kind == "situation" or item.is_number:
             message = f"Item {shown(item.name)} is of kind {item.kind!r}, and the goals of its area are learned."
             remedy = "Not supported together yet: say what its options serve, in an area with given goals."
             faults.add("not-supported", message, remedy, f"items.{item.name}]", "learned", header)

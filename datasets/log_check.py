@@ -178,6 +178,9 @@ def check_questions(log: Log, areas: list[Area], faults: StudyFaults) -> None:
                 faults.add("unknown-option", message, remedy, answer, value=answer)
     for area in areas:
         for item in area.items:
+            if item.is_number:
+                message = f"Item {shown(item.name)} of kind {item.kind!r} cannot be read from a log yet."
+                faults.add("not-supported", message, "Count in a table of answers.", f"items.{item.name}]")
             if item.kind == "importance":
                 message = f"The stated importance of area {shown(area.name)} cannot be read from a log."
                 faults.add("not-supported", message, "Remove it, or read a table of answers.", f"[areas.{area.name}]")

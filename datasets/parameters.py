@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -48,7 +48,8 @@ def draw_parameters(
         ``weight_concentration``, scalars; ``baseline`` (option,); with stated importance ``importance_scale``
         (importance,); where goals are learned ``affinity`` (goal, option); with features of options ``coefficient``
         (feature,); where agents may pass ``pass_share`` (item with passing,), how many of those of weight ½ pass, or of
-        those as like to have a goal as not, and ``pass_scale``; with groups ``group_goal_share`` (group,
+        those as like to have a goal as not, and ``pass_scale``; with counts and durations ``typical`` and ``spread``
+        (number,), see :func:`.draw_numbers`; with groups ``group_goal_share`` (group,
         state) and ``group_weight_mean`` (group,).
 
     Raises
@@ -78,14 +79,7 @@ def draw_parameters(
         drawn["affinity"] = _draw_affinity(area, priors.affinity_sd, rng)
     if area.weights == "one":
         drawn = {name: value for name, value in drawn.items() if name not in {"weight_mean", "weight_concentration"}}
-    n_passing = sum(bool(item.passes) for item in area.items)
-    if n_passing:
-        (share, sd), (median, spread) = priors.pass_share, priors.pass_scale
-        drawn["pass_share"] = expit(logit(share) + sd * rng.standard_normal(n_passing))
-        drawn["pass_scale"] = np.array(median * np.exp(spread * rng.standard_normal()))
-    n_features = sum(len(item.features) for item in area.items)
-    if n_features:
-        drawn["coefficient"] = priors.taste_sd * rng.standard_normal(n_features)
+    drawn |= _draw_more(area, priors, rng)
     given = given or {}
     of_groups = [f"group_{name}" for name in ("goal_share", "weight_mean") if name in drawn and n_groups]
     known = [*drawn, *of_groups]
@@ -102,6 +96,25 @@ def draw_parameters(
             value = m / (m + (1 - m) * np.exp(-mean_step))  # the logit moved by the step
         result[name] = _checked(area, name, given.get(name, value), value.shape)
     return result
+
+
+def _draw_more(area: Area, priors: Priors, rng: np.random.Generator) -> Parameters:
+    """Draw the parameters of passing, of counts and durations, and of features."""
+    drawn: Parameters = {}
+    n_passing = sum(bool(item.passes) for item in area.items)
+    if n_passing:
+        (share, sd), (median, spread) = priors.pass_share, priors.pass_scale
+        drawn["pass_share"] = expit(logit(share) + sd * rng.standard_normal(n_passing))
+        drawn["pass_scale"] = np.array(median * np.exp(spread * rng.standard_normal()))
+    numbers = [item.kind for item in area.items if item.is_number]
+    if numbers:
+        both = number_priors(numbers, priors)
+        normal = rng.standard_normal((2, len(numbers)))
+        drawn |= {name: np.exp(both[k, 0] + both[k, 1] * normal[k]) for k, name in enumerate(("typical", "spread"))}
+    n_features = sum(len(item.features) for item in area.items)
+    if n_features:
+        drawn["coefficient"] = priors.taste_sd * rng.standard_normal(n_features)
+    return drawn
 
 
 def _draw_baseline(area: Area, sd: float, rng: np.random.Generator) -> NDArray[np.float64]:
@@ -197,6 +210,19 @@ def _zero_sum(z: NDArray[np.float64]) -> NDArray[np.float64]:
     return z - z.mean(axis=-1, keepdims=True)
 
 
+def number_priors(kinds: Sequence[str], priors: Priors) -> NDArray[np.float64]:
+    """Return mean and standard deviation of the logarithm of what is typical, and of the spread, (2, 2, number)."""
+    given = [
+        (priors.count_rate, priors.count_dispersion)
+        if kind == "count"
+        else (priors.duration_median, priors.duration_spread)
+        for kind in kinds
+    ]
+    found = np.array(given, dtype=np.float64).reshape(len(kinds), 2, 2)
+    found[:, :, 0] = np.log(found[:, :, 0])
+    return np.moveaxis(found, 0, -1)
+
+
 def passed_of(parameters: Parameters) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
     """Return how passing comes about, as :func:`.option_probabilities` takes it; None where nobody passes."""
     return (parameters["pass_share"], parameters["pass_scale"]) if "pass_share" in parameters else None
@@ -212,7 +238,7 @@ def _checked(area: Area, name: str, value: ArrayLike, shape: tuple[int, ...]) ->
         if not np.isfinite(array).all():
             raise ValueError(f"{about} that is not finite")
         return array
-    if name in {"weight_concentration", "importance_scale", "pass_scale"}:
+    if name in {"weight_concentration", "importance_scale", "pass_scale", "typical", "spread"}:
         if not (np.isfinite(array).all() and (array > 0).all()):
             raise ValueError(f"{about} = {array}; it should be positive")
         return array

@@ -12,9 +12,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import Fault, InputError
 from .choices import AreaChoices, Choices, Finding, Truth
+from .numbers import Measured, Numbers, kept_numbers, measured_once, number_codes, numbers_at, numbers_of
 from .situations import Situations, agent_codes, situation_stages
 from .stages import Stages, best_worst_stages, kept_stages, ranking_stages, stages_at
 from .study import Area, Study, passing
+
+type Given = NDArray[np.integer] | NDArray[np.floating] | Situations | Measured
+"""Answers of all agents to one item, see :func:`build_choices`."""
 
 _LARGEST = 1 << 62
 _TABLE_SIZE = 1 << 22
@@ -24,7 +28,7 @@ _TABLE_SIZE = 1 << 22
 def build_choices(
     study: Study,
     agents: ArrayLike,
-    answers: Mapping[str, NDArray[np.integer] | Situations],
+    answers: Mapping[str, Given],
     *,
     groups: Sequence[str] = (),
     group_of_agent: NDArray[np.integer] | None = None,
@@ -46,8 +50,9 @@ def build_choices(
     answers
         Answers by name of item: for an item answered once the position of the answer among the item's options,
         −1 for no answer, (agent,); for a repeated item how often each option was chosen, (agent, option); for a
-        ranking the options from best on, for best and worst these two, −1 after the last, (agent, place); or
-        :class:`~dissensus.datasets.situations.Situations`.
+        ranking the options from best on, for best and worst these two, −1 after the last, (agent, place); for a count
+        or duration the number and its exposure, NaN for none, (agent, 2), or where it is repeated
+        :class:`~dissensus.datasets.numbers.Measured`; or :class:`~dissensus.datasets.situations.Situations`.
     groups
         Names of the groups. A group left with no agent is dropped and noted.
     group_of_agent
@@ -155,19 +160,25 @@ def _ranked(key: NDArray[np.int64], span: int) -> tuple[NDArray[np.int64], NDArr
     return first_row[present], (np.cumsum(present) - 1)[key]
 
 
-def _area_choices(area: Area, answers: Mapping[str, NDArray[np.integer] | Situations], n: int) -> AreaChoices:
+def _area_choices(area: Area, answers: Mapping[str, Given], n: int) -> AreaChoices:
     """Reduce the answers of one area to its patterns."""
     situations = {}
+    numbers: dict[int, Numbers] = {}
     for place, item in enumerate(area.items):
         given = answers[item.name]
         if isinstance(given, Situations):
             situations[place] = situation_stages(place, item, given)
+        elif item.is_number:
+            measured = given if isinstance(given, Measured) else measured_once(given.astype(np.float64))
+            numbers[place] = numbers_of(place, item.kind, measured)
 
     def columns() -> Iterable[tuple[NDArray[np.integer], int]]:
         for place, item in enumerate(area.items):
             given = answers[item.name]
             if isinstance(given, Situations):
                 yield agent_codes(situations[place], n)
+            elif isinstance(given, Measured) or item.is_number:
+                yield number_codes(numbers[place], n)
             elif item.repeated:
                 for counts in given.T:
                     yield counts, int(counts.max(initial=0)) + 1
@@ -188,6 +199,8 @@ def _area_choices(area: Area, answers: Mapping[str, NDArray[np.integer] | Situat
         if isinstance(answer, Situations):
             stages.append(stages_at(situations[place], first))
             continue
+        if isinstance(answer, Measured) or item.is_number:
+            continue
         given = answer[first]
         if item.in_stages:
             make = ranking_stages if item.kind == "ranking" else best_worst_stages
@@ -198,11 +211,16 @@ def _area_choices(area: Area, answers: Mapping[str, NDArray[np.integer] | Situat
         else:
             answered = np.flatnonzero(given >= 0)
             counts[answered, start + given[answered].astype(np.int64)] = 1
-    return area_choices(area, counts, rank, tuple(stages))
+    held = tuple(numbers_at(one, first) for one in numbers.values())
+    return area_choices(area, counts, rank, tuple(stages), held)
 
 
 def area_choices(
-    area: Area, counts: NDArray[np.int64], pattern_of_agent: NDArray[np.int64], stages: tuple[Stages, ...] = ()
+    area: Area,
+    counts: NDArray[np.int64],
+    pattern_of_agent: NDArray[np.int64],
+    stages: tuple[Stages, ...] = (),
+    numbers: tuple[Numbers, ...] = (),
 ) -> AreaChoices:
     """Return the choices of one area from its distinct patterns.
 
@@ -216,6 +234,8 @@ def area_choices(
         Row of ``counts`` of each agent, (agent,).
     stages
         Later choices of rankings, of best and worst.
+    numbers
+        Counts and durations.
     """
     return AreaChoices(
         name=area.name,
@@ -239,6 +259,7 @@ def area_choices(
         weights=area.weights,
         behavioural=area.behavioural,
         stages=stages,
+        numbers=numbers,
         passes=passes if (passes := passing(area)).any() else None,
         passing_means="low_weight" if area.abstain is None else area.abstain.means,
     )
@@ -250,6 +271,7 @@ def _kept(area: AreaChoices, keep: NDArray[np.bool_]) -> AreaChoices:
     used = np.bincount(rank, minlength=len(area.counts)) > 0
     fields = {**vars(area), "counts": area.counts[used], "pattern_of_agent": (np.cumsum(used) - 1)[rank]}
     fields["stages"] = kept_stages(area.stages, used)
+    fields["numbers"] = kept_numbers(area.numbers, used)
     return AreaChoices(**fields)
 
 
@@ -324,4 +346,8 @@ def data_hash(
             for part in (stages.shown, stages.chosen, stages.worst, stages.pattern, stages.stage, stages.times):
                 digest.update(part.astype("<i8").tobytes())
             digest.update(stages.features.astype("<f8").tobytes())
+        for numbers in area.numbers:
+            digest.update(numbers.value.astype("<f8").tobytes() + numbers.exposure.astype("<f8").tobytes())
+            for held in (numbers.pattern, numbers.which, numbers.times):
+                digest.update(held.astype("<i8").tobytes())
     return digest.hexdigest()

@@ -50,7 +50,7 @@ def refuse_agents_twice(reading: Reading, agent: NDArray[np.integer], n: int) ->
             codes, texts = reading.text.column(column)
             options.append(
                 codes
-                if item.in_stages
+                if item.in_stages or item.is_number
                 else options_of(item, texts, reading.study.table.missing, reading.study.table.decimal)[codes]
             )
     for place in again[:LISTED]:

@@ -13,8 +13,9 @@ from ..forward_model.choice_rules import draw_options
 from .answer_probability import option_probabilities
 from .choices import Choices, Truth
 from .judgements import long_study
+from .numbers import Measured, draw_numbers
 from .parameters import Parameters, draw_parameters, passed_of, uniform_baseline
-from .patterns import build_choices
+from .patterns import Given, build_choices
 from .situations import Situations, draw_situations, entered_situations
 from .stages import draw_order
 from .study import Area, Item, Study
@@ -56,6 +57,7 @@ def simulate(
         ``weight_mean`` m, between 0 and 1; ``weight_concentration`` κ, positive;
         ``baseline``, (option,), the probability of each option to an agent whom no goal moves, by item;
         ``affinity``, (goal, option), where goals are learned, see :func:`.learned_probability`;
+        ``typical`` and ``spread``, (number,), positive, of counts and durations, see :func:`.draw_numbers`;
         ``pass_share``, (item with passing,), and ``pass_scale``, positive, see :mod:`.abstain`;
         with ``groups`` also ``group_goal_share``, (group, goal), and ``group_weight_mean``, (group,).
     groups
@@ -103,7 +105,7 @@ def simulate(
 
     goals = np.empty((n_agents, len(study.areas)), dtype=object)
     weights = np.zeros((n_agents, len(study.areas)))
-    answers: dict[str, NDArray[np.integer] | Situations] = {}
+    answers: dict[str, Given] = {}
     # one stream per area: what is given for one area leaves the others as they were
     for column, (area, stream) in enumerate(zip(study.areas, rng.spawn(len(study.areas)), strict=True)):
         goal, weight = _draw_states(area, parameters[area.name], group_of_agent, rng=stream)
@@ -123,6 +125,7 @@ def simulate(
             asked=asked,
             taste=parameters[area.name].get("coefficient", np.zeros(0)),
             passed=passed_of(parameters[area.name]),
+            numbers=[parameters[area.name].get(name, np.zeros(0)) for name in ("typical", "spread")],
         )
 
     labels = np.arange(1, n_agents + 1).astype(str).astype(object)
@@ -180,14 +183,16 @@ def _draw_answers(
     asked: Mapping[str, Situations],
     taste: NDArray[np.float64],
     passed: tuple[NDArray[np.float64], NDArray[np.float64]] | None,
-) -> dict[str, NDArray[np.integer] | Situations]:
+    numbers: list[NDArray[np.float64]],
+) -> dict[str, Given]:
     """Draw the answers of all agents to the items of one area, in the form :func:`build_choices` takes."""
     n = len(goal)
     sizes = np.array([len(item.serves) for item in area.items])
     item_of_option = np.repeat(np.arange(len(sizes)), sizes)
     starts = np.cumsum(sizes) - sizes
     held = np.where(goal == len(area.goals), -1, goal)
-    answers = {item.name: _no_answers(item, n) for item in area.items if item.kind != "situation"}
+    elsewhere = {item.name for item in area.items if item.kind == "situation" or item.is_number}
+    answers = {item.name: _no_answers(item, n) for item in area.items if item.name not in elsewhere}
     for first in range(0, n, _CHUNK):
         rows = slice(first, min(first + _CHUNK, n))
         p = option_probabilities(
@@ -195,7 +200,7 @@ def _draw_answers(
         )
         drawn = draw_options(p, item_of_option, rng) - starts  # (agent, item)
         for position, item in enumerate(area.items):
-            if item.kind == "situation":
+            if item.name in elsewhere:
                 continue
             if item.in_stages:
                 own = p[:, item_of_option == position]
@@ -217,7 +222,42 @@ def _draw_answers(
             pull = area.kappa * weight[:, None] * _served(item, area)[held]
             utility = np.log(baseline[item_of_option == position]) + pull
             drawn_situations[item.name] = draw_situations(asked[item.name], utility, own, rng, missing=missing)
-    return {**answers, **drawn_situations}
+    measured = iter(zip(*numbers, strict=True))
+    drawn_numbers = {
+        item.name: _draw_numbers(
+            item,
+            next(measured),
+            area.kappa * weight * (_served(item, area) @ [1.0, -1.0])[held],
+            rng,
+            missing=missing,
+            answers_per_item=answers_per_item,
+        )
+        for item in area.items
+        if item.is_number
+    }
+    return {**answers, **drawn_situations, **drawn_numbers}
+
+
+def _draw_numbers(
+    item: Item,
+    parameters: tuple[np.float64, np.float64],
+    shift: NDArray[np.float64],
+    rng: np.random.Generator,
+    *,
+    missing: float,
+    answers_per_item: int,
+) -> Given:
+    """Draw the numbers of all agents, each observed for one unit of exposure."""
+    times = rng.binomial(answers_per_item if item.repeated else 1, 1 - missing, size=len(shift))
+    agent = np.repeat(np.arange(len(shift)), times)
+    one = np.ones(len(agent))
+    typical, spread = map(float, parameters)
+    value = draw_numbers(item.kind, typical, spread, shift[agent], one, rng)
+    if item.repeated:
+        return Measured(agent, value, one, one.astype(np.int64))
+    given = np.full((len(shift), 2), np.nan)
+    given[agent] = np.column_stack([value, one])
+    return given
 
 
 def _served(item: Item, area: Area) -> NDArray[np.float64]:
@@ -254,7 +294,7 @@ def _no_answers(item: Item, n: int) -> NDArray[np.integer]:
 def _is_single(area: Area, answers_per_item: int) -> bool:
     """Whether agents answer once in the area, so that weight and baseline are not seen."""
     asked = [item for item in area.items if item.kind != "importance"]
-    if len(asked) > 1 or asked[0].kind == "situation":
+    if len(asked) > 1 or asked[0].kind == "situation" or asked[0].is_number:
         return False
     choices = answers_per_item if asked[0].repeated else min(asked[0].n_places, len(asked[0].serves) - 1)
     return choices <= 1

@@ -8,20 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import LISTED, shown
+from .patterns import Given
 from .reading import Reading
-from .situations import Situations
 from .stated import UNRANKED, plain_number
 from .study import Item
 
-Answers = Mapping[str, NDArray[np.integer] | Situations]
+Answers = Mapping[str, Given]
 
 _ROUNDING = 0.005
 """By how much of a budget its shares may exceed it."""
 
 
-def stated_together(
-    reading: Reading, answers: Answers, agent: NDArray[np.integer], n: int
-) -> dict[str, NDArray[np.integer] | Situations]:
+def stated_together(reading: Reading, answers: Answers, agent: NDArray[np.integer], n: int) -> dict[str, Given]:
     """Return the answers with areas left out among the most important ones as such; add faults of ranks and budgets.
 
     Parameters

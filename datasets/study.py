@@ -12,6 +12,7 @@ from pydantic import Field
 
 from .abstain import Abstain
 from .log_study import Log
+from .numbers import KINDS as NUMBERS
 from .stated import Stated
 from .study_part import Part, Text, Texts
 from .uncertain_conflict import BEHAVIOURAL, mean_conflict
@@ -40,7 +41,7 @@ MAX_DEPTH = 32
 Size = Annotated[int, Field(gt=0)]
 Positive = Annotated[float, Field(gt=0)]
 Pair = Annotated[tuple[Positive, Positive], Field(strict=False)]
-Kind = Literal["choice", "ordinal", "pairwise", "importance", "ranking", "best_worst", "situation"]
+Kind = Literal["choice", "ordinal", "pairwise", "importance", "ranking", "best_worst", "situation", "count", "duration"]
 Entry = float | tuple[float, float] | str
 """A number from 0 to 1, a range, or ``"beta(a, b)"``."""
 View = Entry | dict[str, Entry] | tuple[tuple[Entry, ...], ...]
@@ -191,6 +192,8 @@ class Item(Part):
         importance, from least to most, which serve no goal. ``"ranking"``: the options in order of preference, all or
         the best of them. ``"best_worst"``: the most and the least attractive of the options, which other items may
         show in other sets. ``"situation"``: many choices from sets of options that differ, by the rule ``luce``.
+        ``"count"`` and ``"duration"``: numbers, which ``raises`` and ``lowers`` the goals listed there; they are stored
+        as what ``more`` and ``less`` serve.
     objects
         For ``"pairwise"`` the names of the two objects compared, which may be compared with others in other items; by
         default the labels of the first two options.
@@ -218,6 +221,8 @@ class Item(Part):
     passes
         Codes that mean passing, see :mod:`dissensus.datasets.abstain`; the first is the last option. By default those
         of ``[areas.X.abstain]``; empty where nobody can pass.
+    exposure
+        For ``"count"`` the column that says how long, or among how many, it was counted.
     stated
         For ``"importance"`` the form in which it is stated; None for levels.
     """
@@ -238,6 +243,7 @@ class Item(Part):
     features: dict[Text, Feature] = Field(default_factory=dict)
     passes: Texts = ()
     stated: Stated | None = None
+    exposure: Text | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -248,6 +254,7 @@ class Item(Part):
     def other_columns(self) -> tuple[str, ...]:
         """Columns about what was shown, which several items may read."""
         read = [*self.available.values(), *([self.alternative] if self.alternative else [])]
+        read += [self.exposure] if self.exposure else []
         for feature in self.features.values():
             read += [*([feature.column] if feature.column else []), *feature.columns.values()]
         return tuple(dict.fromkeys(read))
@@ -258,6 +265,11 @@ class Item(Part):
         if self.kind == "ranking":
             return min(self.top or len(self.serves), len(self.serves))
         return 2 if self.kind == "best_worst" else 1
+
+    @property
+    def is_number(self) -> bool:
+        """Whether an answer is a number."""
+        return self.kind in NUMBERS
 
     @property
     def in_stages(self) -> bool:
@@ -397,6 +409,12 @@ class Priors(Part):
         deviation of its logit (normal).
     pass_scale
         Median and standard deviation of the logarithm of the scale λ of passing (log-normal).
+    count_rate, duration_median
+        Median and standard deviation of the logarithm of the mean count per unit of exposure, and of the median
+        duration, of an agent whom no goal moves (log-normal), in the units of the table.
+    count_dispersion, duration_spread
+        The same of the dispersion φ of a count, whose variance is mean + φ·mean², and of the standard deviation σ of
+        the logarithm of a duration (log-normal).
     """
 
     goal_share: Positive = 1.0
@@ -409,6 +427,10 @@ class Priors(Part):
     taste_sd: Positive = 1.0
     pass_share: Annotated[tuple[Annotated[float, Field(gt=0, lt=1)], Positive], Field(strict=False)] = (0.1, 1.5)
     pass_scale: Pair = (2.0, 0.5)
+    count_rate: Pair = (3.0, 2.0)
+    count_dispersion: Pair = (0.5, 1.0)
+    duration_median: Pair = (30.0, 2.0)
+    duration_spread: Pair = (0.75, 0.5)
 
 
 class Study(Part):
@@ -487,8 +509,9 @@ class Study(Part):
         for area in plain["areas"].values():
             area["items"] = {item.pop("name"): item for item in area["items"]}
             for item in area["items"].values():
-                if item["stated"] is None:
-                    del item["stated"]
+                for key in ("stated", "exposure"):
+                    if item[key] is None:
+                        del item[key]
             if area["abstain"] is None:
                 del area["abstain"]
         plain["table"] = {key: value for key, value in plain["table"].items() if value is not None}

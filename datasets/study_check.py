@@ -14,7 +14,7 @@ from ..forward_model.problem_area import conflict_matrix
 from .abstain import Abstain
 from .abstain_check import check_passing, checked_abstain, with_passing
 from .importance_item import importance_item
-from .item_check import check_kind, check_objects, check_situations
+from .item_check import check_kind, check_objects, check_situations, with_sides
 from .judgements import check_judgements, with_pairs
 from .learned_goals import check_learned, check_options, listed_options, with_learned_goals
 from .log_check import check_alone, check_questions, checked_log, log_table
@@ -137,6 +137,9 @@ def _check_layout(table: Table, areas: list[Area], faults: StudyFaults) -> None:
             if getattr(table, key) is None:
                 message = f"A long table needs 'table.{key}', the name of a column."
                 faults.add("missing-key", message, f'Add {key} = "…" below [table].', "long")
+        for item in (item for area in areas for item in area.items if item.exposure):
+            message = f"Item {shown(item.name)} has an 'exposure', which a long table does not hold."
+            faults.add("not-supported", message, "Not supported yet: give a wide table.", f"items.{item.name}]")
         for item in (item for area in areas for item in area.items if item.ranks or item.places):
             message = f"Item {shown(item.name)} names columns of its own, which a long table does not have."
             remedy = 'Write the options in order in one answer, such as "a>b>c", or give a wide table.'
@@ -386,7 +389,7 @@ def _items(
             faults.add("wrong-type", f"{shown(item_path)} is {kind_of(entry)}.", f"Write [{item_path}].", name)
             continue
         check_options(path.removeprefix("areas."), name, entry, learned=learned, faults=faults)
-        fields = {"column": name, **listed_options(entry), "name": name}
+        fields = {"column": name, **with_sides(name, listed_options(entry), faults), "name": name}
         fields.pop("options", None)
         if "name" in entry:
             remedy = f"The name is that of [{item_path}]."

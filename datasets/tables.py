@@ -14,11 +14,12 @@ from .agent_columns import agent_groups, agent_labels, agent_weights
 from .choices import Choices, Finding
 from .judgements import long_study, read_judgements
 from .look_alike import near_duplicates
-from .patterns import build_choices, distinct_rows
+from .number_columns import every_wide_number, long_numbers
+from .patterns import Given, build_choices, distinct_rows
 from .ranking_columns import orders_of_agents, text_orders, wide_orders
 from .reading import Reading, place_of
 from .repeated_answers import MISSING, UNKNOWN, note_kept, once, options_of, refuse_agents_twice
-from .situations import Situations, long_situations, row_situations
+from .situations import long_situations, row_situations
 from .stated_together import stated_together
 from .study import Item, Study
 from .text_table import open_table
@@ -95,7 +96,7 @@ def read_table(table: Any, study: Study, *, delimiter: str | None = None, source
     if times is not None and layout.layout not in {"long", "judgements"}:
         rows = agents_of_rows(reading, times)
         agents = np.arange(1, len(rows) + 1).astype(str).astype(object)
-        answers = {item: given[rows] for item, given in answers.items() if not isinstance(given, Situations)}
+        answers = {item: given[rows] for item, given in answers.items() if isinstance(given, np.ndarray)}
         group = None if group is None else group[rows]
         weight = None if weight is None else weight[rows]
     return build_choices(
@@ -147,9 +148,7 @@ def _check_columns(reading: Reading, wanted: Sequence[str]) -> list[str]:
     return [name for name in wanted if name in names]
 
 
-def _check_empty(
-    reading: Reading, agents: NDArray[np.object_], answers: Mapping[str, NDArray[np.integer] | Situations]
-) -> None:
+def _check_empty(reading: Reading, agents: NDArray[np.object_], answers: Mapping[str, Given]) -> None:
     """Add, beside other faults, those that :func:`build_choices` would find had it been reached."""
     if len(agents) == 1:
         reading.add("one-agent", "The table holds one agent, and a score is about pairs.", "Give at least two agents.")
@@ -199,14 +198,13 @@ def _check_pasted(reading: Reading, wanted: Sequence[str]) -> None:
         reading.stop()
 
 
-def _wide(reading: Reading, agent: NDArray[np.integer], n: int) -> dict[str, NDArray[np.integer] | Situations]:
+def _wide(reading: Reading, agent: NDArray[np.integer], n: int) -> dict[str, Given]:
     """Return the answers of a table by item, unless it is long."""
     layout = reading.study.table
     if n < len(agent) and layout.rule_of_duplicates == "error":
         refuse_agents_twice(reading, agent, n)
-    answers: dict[str, NDArray[np.integer] | Situations] = {}
-    kept = 0
-    for item in reading.study.items:
+    answers, kept = every_wide_number(reading, agent, n)
+    for item in (item for item in reading.study.items if not item.is_number):
         if item.kind == "situation":
             read = long_situations if layout.layout == "alternatives" else row_situations
             found = read(reading, item, agent)
@@ -236,9 +234,7 @@ def _wide(reading: Reading, agent: NDArray[np.integer], n: int) -> dict[str, NDA
     return answers
 
 
-def _long(
-    reading: Reading, agent: NDArray[np.integer], n: int, times: NDArray[np.int64] | None
-) -> dict[str, NDArray[np.integer] | Situations]:
+def _long(reading: Reading, agent: NDArray[np.integer], n: int, times: NDArray[np.int64] | None) -> dict[str, Given]:
     """Return the answers of a long table by item."""
     study, layout = reading.study, reading.study.table
     assert layout.item is not None and layout.answer is not None
@@ -251,7 +247,7 @@ def _long(
     codes, labels = reading.column(layout.answer)
     order = np.argsort(item_of_row, kind="stable")
     bounds = np.searchsorted(item_of_row[order], np.arange(len(study.items) + 1))
-    answers: dict[str, NDArray[np.integer] | Situations] = {}
+    answers: dict[str, Given] = {}
     kept = 0
     for place, item in enumerate(study.items):
         rows = order[bounds[place] : bounds[place + 1]]
@@ -260,6 +256,13 @@ def _long(
             ranked = text_orders(reading, item, rows, codes, labels, layout.answer)
             answers[item.name], dropped = orders_of_agents(reading, item, rows, agent[rows], ranked, n)
             if times is not None:
+                refuse_times(reading, item, rows, times)
+            kept += dropped
+            continue
+        if item.is_number:
+            several = None if times is None else times[rows]
+            answers[item.name], dropped = long_numbers(reading, item, rows, agent[rows], n, several)
+            if times is not None and not item.repeated:
                 refuse_times(reading, item, rows, times)
             kept += dropped
             continue

@@ -11,6 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from .choices import AreaChoices, Choices
+from .numbers import number_text, numbers_at
 from .ranking_columns import order_columns
 from .stages import order_text
 from .study import Table
@@ -95,6 +96,9 @@ def _wide_columns(choices: Choices, area: AreaChoices) -> dict[str, pa.Array]:
     columns: dict[str, pa.Array] = {}
     for position, item in enumerate(choices.study.area(area.name).items):
         blank = _blank(choices.study.table, item.options)
+        if item.is_number:
+            columns |= _number_columns(choices, area, position)
+            continue
         if item.in_stages:
             ranked = order_columns(item, area.order(position), blank)
             columns |= {name: pa.array(text[area.pattern_of_agent], type=pa.string()) for name, text in ranked.items()}
@@ -103,6 +107,21 @@ def _wide_columns(choices: Choices, area: AreaChoices) -> dict[str, pa.Array]:
         answer = np.where(counts.any(axis=1), counts.argmax(axis=1), -1)[area.pattern_of_agent]
         columns[item.column] = _text(item.options, answer, blank)
     return columns
+
+
+def _number_columns(choices: Choices, area: AreaChoices, position: int) -> dict[str, pa.Array]:
+    """Return a column of numbers, and that of their exposures where there is one."""
+    item = choices.study.area(area.name).items[position]
+    which = np.full(len(area.counts), -1)
+    (own,) = (numbers for numbers in area.numbers if numbers.item == position)
+    which[own.pattern] = own.which
+    which, blank = which[area.pattern_of_agent], _blank(choices.study.table, [])
+    texts = {item.column: own.value} | ({item.exposure: own.exposure} if item.exposure else {})
+    decimal = choices.study.table.decimal
+    return {
+        name: _text([number_text(x).replace(".", decimal) for x in values.tolist()], which, blank)
+        for name, values in texts.items()
+    }
 
 
 def _long_columns(choices: Choices) -> dict[str, pa.Array]:
@@ -131,6 +150,14 @@ def _long_columns(choices: Choices) -> dict[str, pa.Array]:
                 chosen[mine] = len(labels) + area.pattern_of_agent[agent[mine]]
                 labels += order_text(item, area.order(position)).tolist()
         options.append(chosen)
+        for numbers in area.numbers:
+            held = numbers_at(numbers, area.pattern_of_agent)
+            entry = np.repeat(np.arange(len(held.which)), held.times)
+            agents.append(held.pattern[entry])
+            items.append(np.full(len(entry), len(names) + numbers.item))
+            options.append(len(labels) + held.which[entry])
+            decimal = choices.study.table.decimal
+            labels += [number_text(value).replace(".", decimal) for value in numbers.value.tolist()]
         names += [item.column for item in choices.study.area(area.name).items]
     order = np.argsort(np.concatenate(agents), kind="stable")
     layout = choices.study.table

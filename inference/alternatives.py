@@ -57,7 +57,7 @@ def alternatives_of(density: AreaDensity) -> tuple[Alternative, ...]:
     """
     area, own = density.area, own_structure(density)
     if not any(area.learned):
-        one_rule = bool(area.stages) and not rule_matters(area)
+        one_rule = bool(area.stages or area.numbers) and not rule_matters(area)
         return tuple(kind for kind in STRUCTURES if kind.rule == area.rule or not one_rule)
     found = STRUCTURES if density.parameters.weighted else (own,)
     if area.serves.any():

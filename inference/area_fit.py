@@ -175,7 +175,7 @@ def _proposals(density: AreaDensity, draws: int) -> int:
     """Return the number of importance draws per round: five for each draw kept, two where an evaluation is dear."""
     rows = density.rows
     cells = (len(rows.first) + len(rows.second)) * density.states.n_states * rows.n_priors + rows.n_rows
-    cells += sum(table.cells for table in density.table.stages)
+    cells += sum(table.cells for table in (*density.table.stages, *density.table.numbers))
     return draws * (5 if cells <= _CHEAP else 2)
 
 

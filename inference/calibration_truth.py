@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 from scipy.special import gammaln, logit, logsumexp, xlog1py, xlogy
 
 from .. import forward_model
@@ -22,6 +23,7 @@ from ..forward_model.aggregation import mean_over_areas, relative_over_areas
 from .density import AreaDensity, at_face_value
 from .parameters import zero_sum_basis
 from .sensitivity import SCORES
+from .states import States
 
 Array = NDArray[np.float64]
 type ScoreArrays = dict[str, dict[str, dict[str, Array]]]
@@ -166,6 +168,8 @@ def true_theta(density: AreaDensity, choices: Choices) -> Array:
         theta[at["affinity"]] = np.linalg.lstsq(layout.affinity_basis, true["affinity"].T, rcond=None)[0].T.ravel()
     if layout.n_tastes:
         theta[at["taste"]] = true["coefficient"]
+    if layout.numbers:
+        theta[at["location"]], theta[at["spread"]] = np.log(true["typical"]), np.log(true["spread"])
     if any(layout.passes):
         theta[at["pass"]], theta[at["pass_scale"]] = logit(true["pass_share"]), np.log(true["pass_scale"])
     return theta
@@ -205,7 +209,10 @@ def true_log_likelihood(density: AreaDensity, choices: Choices, study: Study) ->
     prior = np.stack([_state_prior(true, density, h) for h in range(max(len(choices.groups), 1))])
     counts = area.counts[area.pattern_of_agent].astype(float)
     group = choices.group_of_agent if choices.groups else np.zeros(choices.n_agents, dtype=np.int64)
-    later = _log_later(area, log_p, true.get("coefficient", np.zeros(0)))[area.pattern_of_agent]
+    later = _log_later(area, log_p, true.get("coefficient", np.zeros(0)))
+    for place in range(len(area.numbers)):
+        later += _log_numbers(area, place, true, states)
+    later = later[area.pattern_of_agent]
     return float(logsumexp(counts @ log_p.T + later + prior[group], axis=1).sum())
 
 
@@ -224,6 +231,22 @@ def _log_later(area: AreaChoices, log_p: Array, coefficient: Array) -> Array:
             utility = -utility if stages.worst[stage] else utility
             chosen[stage] = utility[:, there[:place].sum()] - logsumexp(utility, axis=1)
         np.add.at(total, stages.pattern, stages.times[:, None] * chosen[stages.stage])
+    return total
+
+
+def _log_numbers(area: AreaChoices, place: int, true: Mapping[str, Array], states: States) -> Array:
+    """Return the log probability of the counts or durations of one item, (pattern, state)."""
+    numbers, total = area.numbers[place], np.zeros((len(area.counts), states.n_states))
+    more, less = np.flatnonzero(area.item_of_option == numbers.item)
+    raised = np.append(area.serves[:, more].astype(float) - area.serves[:, less], 0.0)[states.goal]
+    middle = true["typical"][place] * np.exp(area.kappa * states.weight * raised)
+    spread = true["spread"][place]
+    if numbers.kind == "duration":
+        each = stats.lognorm.logpdf(numbers.value[:, None], spread, scale=middle)
+    else:
+        mean = numbers.exposure[:, None] * middle
+        each = stats.nbinom.logpmf(numbers.value[:, None], 1 / spread, 1 / (1 + spread * mean))
+    np.add.at(total, numbers.pattern, numbers.times[:, None] * each[numbers.which])
     return total
 
 

@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 
 from ..datasets.choices import AreaChoices, Choices
 from ..datasets.learned_goals import goal_names
+from ..datasets.numbers import KINDS as NUMBERS
 from ..datasets.study import Priors
 from .marginal import LARGE_CELLS, Evaluation, Rows, evaluate, gradients, make_rows
+from .number_table import log_number_probability, make_number_tables, numbers_by_pattern, pull_back_numbers
 from .option_table import OptionTable, log_option_probability, make_table, pull_back, pull_back_passing
 from .parameters import (
     Parameters,
@@ -89,9 +91,9 @@ def is_weighted(area: AreaChoices) -> bool:
 def at_face_value(area: AreaChoices) -> bool:
     """Return whether answers are taken at face value: no agent gives two answers that can say which goal it holds.
 
-    Situations never are: what was shown differs, and so do the reasons to choose it.
+    Situations never are: what was shown differs, and so do the reasons to choose it. Nor are numbers.
     """
-    return bool(area.goal_answers.max(initial=0) <= 1) and not area.has_sets.any()
+    return bool(area.goal_answers.max(initial=0) <= 1) and not (area.has_sets | area.has_numbers).any()
 
 
 def area_density(choices: Choices, area: AreaChoices, priors: Priors) -> AreaDensity:
@@ -132,6 +134,7 @@ def area_density(choices: Choices, area: AreaChoices, priors: Priors) -> AreaDen
         n_scales=table.n_scales,
         n_tastes=sum(stages.features.shape[2] for stages in area.stages),
         passes=tuple(area.is_pass.tolist()) if area.is_pass.any() else (),
+        numbers=tuple(numbers.kind for numbers in area.numbers),
     )
     rows = make_rows(
         area.counts,
@@ -141,7 +144,7 @@ def area_density(choices: Choices, area: AreaChoices, priors: Priors) -> AreaDen
         n_priors=parameters.n_priors,
         n_states=states.n_states,
         fit_weight=choices.fit_weight,
-        whole=bool(table.stages),
+        whole=bool(table.stages or table.numbers),
     )
     names: tuple[str | None, ...] = (*choices.groups[:n_groups], *((None,) if plain else ()))
     return AreaDensity(area, states, table, rows, parameters, names)
@@ -163,17 +166,17 @@ def area_table(area: AreaChoices, states: States) -> OptionTable:
     )
     if not area.later_answers.any():
         return table
-    stages = make_stage_tables(
-        area.stages, area.serves, area.item_of_option, states, kappa=area.kappa, n_patterns=len(area.counts)
-    )
-    return replace(table, stages=stages)
+    given = (area.serves, area.item_of_option, states)
+    more: dict[str, Any] = {"kappa": area.kappa, "n_patterns": len(area.counts)}
+    stages, numbers = make_stage_tables(area.stages, *given, **more), make_number_tables(area.numbers, *given, **more)
+    return replace(table, stages=stages, numbers=numbers)
 
 
 def baseline_layout(area: AreaChoices, *, free: bool = False) -> dict[str, Any]:
     """Return which baselines are free, as :class:`Parameters` takes them; ``free`` makes all of them so."""
     stated = ~area.states_goals
     uniform = not free and (area.baseline == "uniform" or at_face_value(area))
-    without = (~stated & uniform) | (_without_baseline(area) & (not free))
+    without = (~stated & uniform) | (_without_baseline(area) & (not free)) | area.has_numbers
     if without.all():
         return {"option_sizes": ()}
     fixed = tuple(without.tolist()) if without.any() else ()
@@ -269,7 +272,7 @@ def uses_kappa(density: AreaDensity) -> bool:
     return (
         density.states.weighted
         and not at_face_value(area)
-        and bool(rules & {"luce", "ordinal", "pairwise", "ranking", "best_worst", "situation"})
+        and bool(rules & {"luce", "ordinal", "pairwise", "ranking", "best_worst", "situation", *NUMBERS})
     )
 
 
@@ -290,6 +293,9 @@ def _evaluated(density: AreaDensity, theta: Array) -> tuple[Values, Array, Evalu
     tables = density.table.stages
     stages = [evaluate_stages(table, values.baseline_logits, values.taste) for table in tables]
     later = [by_pattern(table, parts.log_p) for table, parts in zip(tables, stages, strict=True)]
+    if values.location is not None and values.spread is not None:
+        given = (values.location, values.spread)
+        later += [numbers_by_pattern(t, log_number_probability(t, *given)) for t in density.table.numbers]
     rows = evaluate(density.rows, log_p, state_prior(density, values), np.sum(later, axis=0) if later else None)
     return values, log_p, rows, stages
 
@@ -302,7 +308,7 @@ def chunks(density: AreaDensity, draws: int, *, per_draw: int = 0) -> Iterator[s
         len(rows.first) * len(rows.second) * rows.n_priors,
         rows.n_rows,
         density.states.n_states * density.n_options,
-        *(table.cells for table in density.table.stages),
+        *(table.cells for table in (*density.table.stages, *density.table.numbers)),
         per_draw,
     )
     step = max(1, _CHUNK // cells)
@@ -313,7 +319,8 @@ def chunks(density: AreaDensity, draws: int, *, per_draw: int = 0) -> Iterator[s
 def is_large(density: AreaDensity) -> bool:
     """Return whether the rows of an area are summed in parts: patterns that are not split, and very many of them."""
     rows = density.rows
-    return len(rows.second) == 1 and not density.table.stages and rows.n_rows * density.states.n_states >= LARGE_CELLS
+    beside = density.table.stages or density.table.numbers
+    return len(rows.second) == 1 and not beside and rows.n_rows * density.states.n_states >= LARGE_CELLS
 
 
 def log_density(density: AreaDensity, theta: Array) -> Array:
@@ -362,8 +369,17 @@ def _likelihood_gradient(density: AreaDensity, theta: Array) -> tuple[Array, Arr
         pull_back_stages(table, evaluated, by_first)
         for table, evaluated in zip(density.table.stages, stages, strict=True)
     ]
-    gradient = table_gradient(density, theta, values, log_p, by_table, by_prior, later)
+    by_numbers = _numbers_gradient(density, values, by_first)
+    gradient = table_gradient(density, theta, values, log_p, by_table, by_prior, later, by_numbers)
     return parts.row_loglik @ rows.multiplicity, gradient
+
+
+def _numbers_gradient(density: AreaDensity, values: Values, by_first: Array) -> tuple[Array | None, Array | None]:
+    tables = density.table.numbers
+    if not tables or values.location is None or values.spread is None:
+        return None, None
+    slopes = [pull_back_numbers(table, values.location, values.spread, by_first) for table in tables]
+    return np.stack([one for one, _ in slopes], axis=1), np.stack([two for _, two in slopes], axis=1)
 
 
 def table_gradient(
@@ -374,6 +390,7 @@ def table_gradient(
     by_table: Array,
     by_prior: Array,
     later: Sequence[tuple[Array, Array]] = (),
+    by_numbers: tuple[Array | None, Array | None] = (None, None),
 ) -> Array:
     """Return the gradient on the real line, (D, coordinate), of a function of the tables.
 
@@ -387,6 +404,8 @@ def table_gradient(
         Gradient by the option table, (D, state, option), and by the log prior over states, (D, prior, state).
     later
         What choices from sets add to the gradient by the baseline logits, and their gradient by the coefficients.
+    by_numbers
+        Gradient by log μ and by the log of φ or σ of counts and durations, (D, number).
     """
     states = density.states
     by_share = by_prior @ states.is_goal
@@ -404,6 +423,7 @@ def table_gradient(
     for more, slope in later:
         by_baseline += more
         by_taste.append(slope)
+    by_location, by_spread = by_numbers
     return pull_back_values(
         density.parameters,
         theta,
@@ -416,6 +436,8 @@ def table_gradient(
         by_affinity=by_affinity,
         by_taste=np.hstack(by_taste) if by_taste else None,
         by_passing=pull_back_passing(density.table, log_p, by_table, values.passing),
+        by_location=by_location,
+        by_spread=by_spread,
     )
 
 

@@ -183,8 +183,9 @@ def _joined(
     counts, once = everything[kind], np.ones(len(kind))
     halves = _halves(counts, area.item_of_option)
     joint = Rows(*halves, prior[kind], rows.n_priors, np.arange(len(kind)), once.astype(np.int64), once, row)
-    area = replace(area, counts=counts, stages=())  # of a ranking the first choice
-    return replace(density, area=area, rows=joint, table=replace(density.table, stages=())), row[rows.n_rows :]
+    area = replace(area, counts=counts, stages=(), numbers=())  # of a ranking the first choice
+    bare = replace(density.table, stages=(), numbers=())
+    return replace(density, area=area, rows=joint, table=bare), row[rows.n_rows :]
 
 
 def _halves(

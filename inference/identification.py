@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from scipy.special import logit
 
 from ..datasets.choices import AreaChoices, Choices
+from ..datasets.numbers import Numbers
+from ..datasets.parameters import number_priors
 from ..datasets.stages import Stages
 from ..datasets.study import Priors
 from .area_scores import prior_shares
@@ -30,6 +32,7 @@ from .density import (
     option_log_probability,
     state_prior,
 )
+from .number_information import number_gradients, number_tables, numbers_log_probability, simulated_numbers
 from .option_table import pull_back, pull_back_passing
 from .parameters import Parameters, Values, constrain, draw_prior, pull_back_values
 from .stage_information import agent_gradients, later_log_probability, simulated_stages, stage_tables
@@ -131,6 +134,12 @@ def _prior_means(density: AreaDensity) -> Array:
         theta[parameters.slices["mean"]] = logit(a / (a + b))
         theta[parameters.slices["conc"]] = np.log(shape / rate)
     theta[parameters.slices["scale"]] = np.log(parameters.priors.importance_scale[0])
+    theta[parameters.slices["pass"]] = logit(parameters.priors.pass_share[0])
+    theta[parameters.slices["pass_scale"]] = np.log(parameters.priors.pass_scale[0])
+    if parameters.numbers:
+        (theta[parameters.slices["location"]], _), (theta[parameters.slices["spread"]], _) = number_priors(
+            parameters.numbers, parameters.priors
+        )
     if parameters.n_learned:  # at equal affinities goals could not be told apart: one prior draw instead of the means
         own = parameters.slices["affinity"]
         theta[own] = parameters.priors.affinity_sd * np.random.default_rng(_SEED).standard_normal(own.stop - own.start)
@@ -153,7 +162,7 @@ def _information(density: AreaDensity, point: Array, rng: np.random.Generator) -
     """Return the expected information at one point, (coordinate, coordinate)."""
     rows = density.rows
     size = min(max(_SIMULATED, 10 * density.size), 10 * _SIMULATED)
-    if density.table.stages:  # agents of many situations are large, and few of them tell as much
+    if density.table.stages or density.table.numbers:  # agents of many are large, and few of them tell as much
         each = float(density.area.later_answers[rows.pattern] @ rows.multiplicity / rows.multiplicity.sum())
         size = min(size, max(_FEWEST, int(_CHOICES / max(each, 1.0))))
     chosen = rng.choice(rows.n_rows, size=size, p=rows.multiplicity / rows.multiplicity.sum())
@@ -161,7 +170,8 @@ def _information(density: AreaDensity, point: Array, rng: np.random.Generator) -
     state = _drawn_states(density, values, chosen, rng)
     counts = _drawn_counts(density, values, chosen, state, rng)
     stages = simulated_stages(density, values, chosen, state, counts, rng) if density.table.stages else ()
-    score = score_vectors(density, point, counts, rows.group[chosen], stages)
+    numbers = simulated_numbers(density, values, chosen, state, rng) if density.table.numbers else ()
+    score = score_vectors(density, point, counts, rows.group[chosen], stages, numbers)
     return np.asarray(score.T @ score / size * rows.multiplicity.sum())
 
 
@@ -209,6 +219,7 @@ def score_vectors(
     counts: Array,
     group: NDArray[np.int64],
     stages: tuple[Stages, ...] = (),
+    numbers: tuple[Numbers, ...] = (),
 ) -> Array:
     """Return the gradient of each agent's log likelihood by the parameters, (agent, coordinate).
 
@@ -224,6 +235,8 @@ def score_vectors(
         Position of each agent's prior over states, (agent,).
     stages
         Later choices of the agents, with an agent for a pattern.
+    numbers
+        Counts and durations of the agents, likewise.
     """
     states, n = density.states, len(counts)
     values = constrain(density.parameters, point[None], density.n_options)
@@ -232,6 +245,8 @@ def score_vectors(
     later, evaluated = later_log_probability(tables, values)
     posterior = counts @ log_p.T
     posterior += later
+    measured = number_tables(density, numbers, n)
+    posterior += numbers_log_probability(measured, values)
     posterior += state_prior(density, values)[0][group]
     posterior -= posterior.max(axis=1, keepdims=True)
     np.exp(posterior, out=posterior)
@@ -246,7 +261,8 @@ def score_vectors(
     h, k = density.rows.n_priors, states.n_shares
     own_prior = (group[:, None] == np.arange(h)).astype(float)[:, :, None]
     pieces = [(own_prior * (posterior @ states.is_goal)[:, None]).reshape(n, -1), by_baseline, by_scale, by_affinity]
-    pieces += [tastes, by_passed]
+    by_numbers = number_gradients(measured, values, posterior)
+    pieces += [tastes, by_passed, by_numbers]
     if values.prior_mean is not None and values.concentration is not None:
         goals = states.n_goals * len(states.node)
         nodes = posterior[:, :goals] @ np.tile(np.eye(len(states.node)), (states.n_goals, 1))
@@ -257,10 +273,11 @@ def score_vectors(
     piece = np.hstack(pieces)
     # The map from these gradients to those by the coordinates is linear and common to all agents.
     unit = np.eye(piece.shape[1])
-    sizes = np.cumsum([h * k, density.n_options, *(part.shape[1] for part in pieces[2:6])])
-    by_share, by_option, by_each_scale, by_each_affinity, by_each_taste, by_each_pass, by_shape = np.split(
+    sizes = np.cumsum([h * k, density.n_options, *(part.shape[1] for part in pieces[2:7])])
+    by_share, by_option, by_each_scale, by_each_affinity, by_each_taste, by_each_pass, by_number, by_shape = np.split(
         unit, sizes, axis=1
     )
+    by_location, by_spread = np.split(by_number, 2, axis=1)
     shape = by_shape.reshape(len(unit), h, 2) if density.parameters.weighted else None
     theta = np.broadcast_to(point, (len(unit), len(point)))
     chain = pull_back_values(
@@ -275,6 +292,8 @@ def score_vectors(
         by_affinity=by_each_affinity.reshape(len(unit), -1, density.n_options) if by_affinity.size else None,
         by_taste=by_each_taste,
         by_passing=by_each_pass if by_each_pass.size else None,
+        by_location=by_location if measured else None,
+        by_spread=by_spread if measured else None,
     )
     return np.asarray(piece @ chain)
 
@@ -337,6 +356,8 @@ def answers_of_items(area: AreaChoices) -> list[int]:
             number[stages.item] = min(stages.shown.shape[1] ** min(later, _LONG), _MOST_ANSWERS)
         else:
             number[stages.item] = perm(sizes[stages.item], later + 1)
+    for numbers in area.numbers:
+        number[numbers.item] = _MOST_ANSWERS
     return number
 
 
@@ -368,6 +389,7 @@ def item_rule(area: AreaChoices) -> str | None:
     layout = Parameters(1, 0, True, True, **baseline_layout(area), **affinity_layout(area), priors=Priors())
     n_parameters += layout.size - 2  # what is beside the mean and concentration of the weights, counted above
     n_parameters += int((~area.states_goals).sum())  # a scale for each stated importance
+    n_parameters += int(area.is_pass.any()) + 2 * len(area.numbers)
     n_patterns = possible_patterns(area)
     if n_parameters <= n_patterns - 1:
         return None

@@ -100,7 +100,7 @@ def _row(density: AreaDensity) -> dict[str, Any]:
 
 def _sizes(area: AreaChoices) -> NDArray[np.int64]:
     """Return the number of distinct answers to each item, rankings with their order, (item,)."""
-    ranked = np.isin(np.arange(len(area.items)), [stages.item for stages in area.stages])
+    ranked = np.isin(np.arange(len(area.items)), [one.item for one in (*area.stages, *area.numbers)])
     return np.where(ranked, np.minimum(answers_of_items(area), _MOST_ANSWERS), np.bincount(area.item_of_option))
 
 
@@ -111,7 +111,7 @@ def is_separated(area: AreaChoices) -> bool:
     number = area.counts[:, serving].sum(axis=1)
     by_goal = area.counts[:, serving] @ area.serves[:, serving].T.astype(np.int64)
     several = number > 1
-    if area.stages:  # whoever ranks options of several goals gives answers to several
+    if area.stages or area.numbers:  # whoever ranks options of several goals gives answers to several
         return False
     return bool(several.any() and (by_goal[several].max(axis=1) == number[several]).all())
 
@@ -176,6 +176,8 @@ _WORDS = {
     "taste": "coefficients of features",
     "pass": "how many pass",
     "pass_scale": "scale of passing",
+    "location": "size of counts and durations",
+    "spread": "spread of counts and durations",
 }
 
 

@@ -60,7 +60,10 @@ def estimate_memory(
     result += sum(density.size for density in densities) * draws * _NUMBER * 3
     spreading = max(draws * rows * 12, draws * rows * 4 + likelihood) if likelihood else 0
     later = _LEFT_BEHIND + max(comparing, result + spreading, _SAVING * result)
-    cells = max((sum(table.cells for table in density.table.stages) for density in densities), default=0)
+    cells = max(
+        (sum(table.cells for table in (*density.table.stages, *density.table.numbers)) for density in densities),
+        default=0,
+    )
     return _LIBRARIES + int(max(checking, later)) + threads * cells * _NUMBER * _STAGE_COPIES
 
 

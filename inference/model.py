@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..datasets.choices import Choices
+from ..datasets.parameters import number_priors
 from ..datasets.study import Priors
 from .density import AreaDensity, area_density
 from .learned_goals import goal_table, learned_options
+from .number_table import number_graph
 from .option_table import log_baseline, log_option_probability
 from .parameters import Parameters, zero_sum_basis
 from .stage_table import stage_graph
@@ -64,6 +66,9 @@ def flat_coords(densities: tuple[AreaDensity, ...]) -> dict[str, list[str]]:
     if features:
         coords["feature"] = features
     passed = [name for d in densities for name in passed_items(d)]
+    numbers = [name for d in densities for name in number_items(d)]
+    if numbers:
+        coords["number"] = numbers
     if passed:
         coords |= {"passed_item": passed, "passed_area": [d.area.name for d in densities if d.parameters.passes]}
     return coords | ({"group": groups} if groups else {})
@@ -105,6 +110,11 @@ def passed_items(density: AreaDensity) -> list[str]:
     return [density.area.items[item] for item in density.area.item_of_option[density.area.is_pass]]
 
 
+def number_items(density: AreaDensity) -> list[str]:
+    """Return the names of the items whose answers are numbers, (number,)."""
+    return [density.area.items[numbers.item] for numbers in density.area.numbers]
+
+
 def share_names(density: AreaDensity) -> tuple[str, ...]:
     """Return the names of an area's goal shares: its goals, and "no goal" where an agent may hold none."""
     return (*density.area.goals, *(("no goal",) if density.area.no_goal else ()))
@@ -129,7 +139,8 @@ def build_model(choices: Choices, priors: Priors | dict[str, Any] | None = None)
     pymc.Model
         Deterministics ``goal_share`` (goal), ``weight_mean`` (area), ``weight_concentration`` (area), ``baseline``
         (option), ``importance_scale`` (importance), ``coefficient`` (feature), where agents may pass ``pass_share``
-        (passed_item: of those of weight ½) and ``pass_scale`` (passed_area), where goals are learned ``goal_answer``
+        (passed_item: of those of weight ½) and ``pass_scale`` (passed_area), with counts and durations ``typical`` and
+        ``spread`` (number), where goals are learned ``goal_answer``
         (goal_option: the probability of each option to an agent of weight 1 who holds a goal, goals in no order) and,
         with groups, ``group_goal_share`` (group, goal) and ``group_weight_mean`` (group, area); dims are
         flat over areas. Areas without unknown weights and options without a free baseline are left out. One observed
@@ -188,6 +199,8 @@ _DIMS: dict[str, tuple[str, ...]] = {
     "coefficient": ("feature",),
     "pass_share": ("passed_item",),
     "pass_scale": ("passed_area",),
+    "typical": ("number",),
+    "spread": ("number",),
 }
 
 
@@ -233,6 +246,10 @@ def _add_area(density: AreaDensity) -> dict[str, Any]:
     passing = _passing(name, layout) if any(layout.passes) else None
     if passing is not None:
         parts |= {"pass_share": pm.math.sigmoid(passing[:-1]), "pass_scale": passing[-1:]}
+    location = spread = None
+    if layout.numbers:
+        location, spread = _numbers(name, layout)
+        parts |= {"typical": pt.exp(location), "spread": spread}
     rows, affinity = density.rows, None
     if layout.affinity_basis is not None:
         shape = (layout.n_learned, layout.affinity_basis.shape[1])
@@ -244,6 +261,8 @@ def _add_area(density: AreaDensity) -> dict[str, Any]:
     prior = log_state_prior(pt, states, prior_log_share, log_node)[rows.group]
     for stages in density.table.stages:  # what is not among the counts is known beside the prior
         prior = prior + stage_graph(stages, logits, taste)[rows.pattern]
+    for numbers in density.table.numbers:
+        prior = prior + number_graph(numbers, location, spread)[rows.pattern]
     multiplicity = pm.Data(label(name, "multiplicity"), rows.multiplicity, dims=label(name, "row"))
 
     def log_probability(answers: Any, table: Any, prior: Any, multiplicity: Any) -> Any:
@@ -297,6 +316,16 @@ def _weights(name: str, layout: Parameters) -> tuple[Any, Any, Any]:
     return mean, kappa, pm.math.sigmoid(pt.log(mean) - pt.log1p(-mean) + shift)
 
 
+def _numbers(name: str, layout: Parameters) -> tuple[Any, Any]:
+    """Return log μ, and φ or σ, of counts and durations."""
+    import pymc as pm  # noqa: PLC0415
+
+    (middle, width), (centre, range_) = number_priors(layout.numbers, layout.priors)
+    size = len(layout.numbers)
+    location = pm.Normal(label(name, "location"), middle, width, shape=size)
+    return location, pm.LogNormal(label(name, "spread"), centre, range_, shape=size)
+
+
 def _passing(name: str, layout: Parameters) -> Any:
     """Return the parameters of passing: ν of each item, then λ."""
     import pymc as pm  # noqa: PLC0415
@@ -348,6 +377,7 @@ def to_vector(density: AreaDensity, point: dict[str, Any]) -> np.ndarray[Any, np
         wanted += [free + _SUFFIX["zerosum"], free]
     wanted += [label(name, f"scale{_SUFFIX['log']}"), label(name, "affinity"), label(name, "taste")]
     wanted += [label(name, "pass"), label(name, f"pass_scale{_SUFFIX['log']}")]
+    wanted += [label(name, "location"), label(name, f"spread{_SUFFIX['log']}")]
     return np.concatenate([np.ravel(point[key]) for key in wanted if key in point] or [np.zeros(0)])
 
 

@@ -60,7 +60,8 @@ def observed_conflict(
 
     For each item: the mean conflict over pairs of agents who answered it; an agent's repeated answers to an item count
     as shares of its options. Items are averaged, those with no pair left out, and stated importance, which serves no
-    goal. Passing is no answer here.
+    goal. Passing is no answer here, and counts and
+    durations serve no goal by themselves.
 
     Parameters
     ----------

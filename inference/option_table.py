@@ -33,6 +33,7 @@ from .cumulative_table import (
     pull_back_levels,
 )
 from .learned_table import LearnedTable, log_mixture, make_learned, pull_back_mixture, pull_back_softmax
+from .number_table import NumberTable
 from .pass_table import PassTable, log_with_passes, make_passes, split_passes
 from .stage_table import StageTable
 from .states import IMPOSSIBLE, States
@@ -93,6 +94,8 @@ class OptionTable:
         How agents pass on items, see :mod:`.pass_table`; ``parts`` are then those of the answers, in ``answers``.
     answers
         Where there is passing, the table of the answers alone.
+    numbers
+        Counts and durations, see :mod:`.number_table`.
     """
 
     item_of_option: NDArray[np.int64]
@@ -103,6 +106,7 @@ class OptionTable:
     stages: tuple[StageTable, ...] = ()
     passing: PassTable | None = None
     answers: OptionTable | None = None
+    numbers: tuple[NumberTable, ...] = ()
 
 
 def make_table(
@@ -187,11 +191,15 @@ def make_table(
     return OptionTable(item_of_option, same, ignored, tuple(parts), n_scales)
 
 
+_BY_LUCE = {"ranking", "best_worst", "situation", "count", "duration"}
+"""Kinds of whose options by the rule ``luce`` no more than the first answers, or none, are among the counts."""
+
+
 def _runs(kinds: Sequence[str], rule: str, learned: Sequence[bool]) -> list[tuple[str, int, int, bool]]:
     """Return the runs of items of one kind: formula, first item, one past the last, and whether it is learned."""
     runs: list[tuple[str, int, int, bool]] = []
     for item, (kind, own) in enumerate(zip(kinds, learned, strict=True)):
-        formula = rule if kind == "choice" else "luce" if kind in {"ranking", "best_worst", "situation"} else kind
+        formula = rule if kind == "choice" else "luce" if kind in _BY_LUCE else kind
         if runs and (runs[-1][0], runs[-1][3]) == (formula, own):
             runs[-1] = (formula, runs[-1][1], item + 1, own)
         else:

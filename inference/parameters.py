@@ -14,6 +14,8 @@ point there:
     taste        coefficients β of the features of options ~ Normal(0, τ′)
     pass         logit ν of the share of those of weight ½ who pass on an item ~ Normal, one for each item
     pass_scale   log of the scale λ of passing ~ Normal
+    location     log of the mean count, or the median duration, of whom no goal moves ~ Normal, one for each item
+    spread       log of the dispersion of counts, or of the standard deviation of log durations ~ Normal
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, gammaln, logit
 
+from ..datasets.parameters import number_priors
 from ..datasets.study import Priors
 
 Array = NDArray[np.float64]
@@ -75,6 +78,8 @@ class Parameters:
         Number of coefficients β of the features of options.
     passes
         Whether an option is passing, (option,); empty where nobody passes.
+    numbers
+        Kind of each item whose answers are numbers.
     """
 
     n_shares: int
@@ -90,6 +95,7 @@ class Parameters:
     affinity_basis: Array | None = None
     n_tastes: int = 0
     passes: tuple[bool, ...] = ()
+    numbers: tuple[str, ...] = ()
 
     @property
     def n_priors(self) -> int:
@@ -111,6 +117,8 @@ class Parameters:
             "taste": self.n_tastes,
             "pass": sum(self.passes),
             "pass_scale": int(any(self.passes)),
+            "location": len(self.numbers),
+            "spread": len(self.numbers),
         }
         ends = np.cumsum(list(sizes.values()))
         return {name: slice(int(end) - size, int(end)) for (name, size), end in zip(sizes.items(), ends, strict=True)}
@@ -209,6 +217,8 @@ class Values:
         Coefficients β of features, (D, feature).
     passing
         ν of each item that one may pass on, and last λ, (D, pass + 1); None where nobody passes.
+    location, spread
+        Of counts and durations log μ, and φ or σ, (D, number); None where there are none.
     """
 
     share: Array
@@ -221,6 +231,8 @@ class Values:
     taste: Array
     affinity: Array | None = None
     passing: Array | None = None
+    location: Array | None = None
+    spread: Array | None = None
 
 
 def constrain(parameters: Parameters, theta: Array, n_options: int) -> Values:
@@ -259,7 +271,10 @@ def constrain(parameters: Parameters, theta: Array, n_options: int) -> Values:
     if any(parameters.passes):
         passing = np.hstack([theta[:, at["pass"]], np.exp(theta[:, at["pass_scale"]])])
     known = (mean, concentration, prior_mean, baseline, scale, taste)
-    return Values(np.exp(log_share), by_prior, *known, affinity, passing)
+    location = spread = None
+    if parameters.numbers:
+        location, spread = theta[:, at["location"]], np.exp(theta[:, at["spread"]])
+    return Values(np.exp(log_share), by_prior, *known, affinity, passing, location, spread)
 
 
 def _log_share(y: Array) -> Array:
@@ -307,6 +322,8 @@ def log_prior(parameters: Parameters, theta: Array) -> Array:
         (share, sd), (median, spread) = priors.pass_share, priors.pass_scale
         total = total + _normal(theta[:, at["pass"]] - logit(share), sd)
         total = total + _normal(theta[:, at["pass_scale"]] - np.log(median), spread)
+    for block, (middle, width) in _number_blocks(parameters):
+        total = total + _normal((theta[:, at[block]] - middle) / width, 1.0) - np.log(width).sum()
     return np.asarray(total)
 
 
@@ -332,7 +349,16 @@ def log_prior_gradient(parameters: Parameters, theta: Array) -> Array:
     (share, sd), (median, spread) = priors.pass_share, priors.pass_scale
     gradient[:, at["pass"]] = -(theta[:, at["pass"]] - logit(share)) / sd**2
     gradient[:, at["pass_scale"]] = -(theta[:, at["pass_scale"]] - np.log(median)) / spread**2
+    for block, (middle, width) in _number_blocks(parameters):
+        gradient[:, at[block]] = -(theta[:, at[block]] - middle) / width**2
     return gradient
+
+
+def _number_blocks(parameters: Parameters) -> list[tuple[str, Array]]:
+    """Return mean and standard deviation, (2, number), of the coordinates of counts and durations, by block."""
+    if not parameters.numbers:
+        return []
+    return list(zip(("location", "spread"), number_priors(parameters.numbers, parameters.priors), strict=True))
 
 
 def _normal(z: Array, sd: float) -> Array:
@@ -352,6 +378,8 @@ def pull_back_values(
     by_affinity: Array | None = None,
     by_taste: Array | None = None,
     by_passing: Array | None = None,
+    by_location: Array | None = None,
+    by_spread: Array | None = None,
 ) -> Array:
     """Return the gradient on the real line, (D, coordinate), of a function of the values.
 
@@ -373,6 +401,8 @@ def pull_back_values(
         Gradient by the coefficients of features, (D, feature); None where there are none.
     by_passing
         Gradient by the parameters of passing, (D, pass + 1); None where there are none.
+    by_location, by_spread
+        Gradient by log μ and by log φ or log σ, (D, number); None where there are none.
     """
     at, sd, batch = parameters.slices, parameters.priors.group_sd, len(theta)
     gradient = np.zeros_like(theta)
@@ -400,6 +430,8 @@ def pull_back_values(
     if by_passing is not None and values.passing is not None:
         gradient[:, at["pass"]] = by_passing[:, :-1]
         gradient[:, at["pass_scale"]] = by_passing[:, -1:] * values.passing[:, -1:]
+    if by_location is not None and by_spread is not None:
+        gradient[:, at["location"]], gradient[:, at["spread"]] = by_location, by_spread
     return gradient
 
 
@@ -423,6 +455,8 @@ def draw_prior(parameters: Parameters, draws: int, rng: np.random.Generator) -> 
         (share, spread_share), (median, spread) = priors.pass_share, priors.pass_scale
         theta[:, at["pass"]] = logit(share) + spread_share * theta[:, at["pass"]]
         theta[:, at["pass_scale"]] = np.log(median) + spread * theta[:, at["pass_scale"]]
+    for block, (middle, width) in _number_blocks(parameters):
+        theta[:, at[block]] = middle + width * theta[:, at[block]]
     return theta
 
 

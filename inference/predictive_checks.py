@@ -12,6 +12,7 @@ from .answer_tables import observed_tables
 from .checks import Check
 from .density import AreaDensity
 from .hanging_together import MIN_AGREEMENT, hang_together
+from .number_checks import number_check
 from .ranking_checks import ranking_check
 from .situation_checks import situation_check
 from .table_checks import SIGNIFICANT, TableCheck, item_pair_check, option_share_check
@@ -22,8 +23,8 @@ Array = NDArray[np.float64]
 def predictive_checks(density: AreaDensity, theta: Array) -> list[Check]:
     """Return the checks of how the model fits an area, one for each thing that can be looked at.
 
-    Option shares, also in situations and at later places of rankings, pairs of items, whether items hang together,
-    pairs of agents, and the answers per goal.
+    Option shares, also in situations and at later places of rankings, shares of ranges of numbers, pairs of items,
+    whether items hang together, pairs of agents, and the answers per goal.
 
     An area whose items do not measure one thing *and* whose pairs of items the model does not fit is held back: its
     scores get no headline number.
@@ -45,7 +46,7 @@ def predictive_checks(density: AreaDensity, theta: Array) -> list[Check]:
         blank = len(together.items) == len(density.area.items) and contradicted
         text, state = together.sentence, together.state
         checks.append(Check("hang-together", state, name, text, together.agreement, MIN_AGREEMENT, blank=blank))
-    more = (pair_agreement_check, goal_answers_check, situation_check, ranking_check)
+    more = (pair_agreement_check, goal_answers_check, situation_check, ranking_check, number_check)
     return [*checks, *(found for check in more if (found := check(density, theta)) is not None)]
 
 

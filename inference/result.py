@@ -30,7 +30,7 @@ from .nuts import NutsDraws
 from .observed import ObservedConflict
 from .option_table import log_baseline
 from .parameters import constrain
-from .result_stages import stage_variables, stages_of
+from .result_stages import number_variables, numbers_of, stage_variables, stages_of
 from .score_arrays import SCORES as _SCORES
 from .score_arrays import chained, score_arrays
 from .structure_checks import interval
@@ -163,6 +163,8 @@ def _posterior(fits: Sequence[AreaFit], chains: int, draws: int) -> xr.Dataset:
             found["goal_answer"] = answers.reshape(len(answers), -1)
         if layout.n_tastes:
             found["coefficient"] = values.taste
+        if values.location is not None and values.spread is not None:
+            found |= {"typical": np.exp(values.location), "spread": values.spread}
         if values.passing is not None:
             found |= {"pass_share": expit(values.passing[:, :-1]), "pass_scale": values.passing[:, -1:]}
         if values.mean is not None and values.concentration is not None:
@@ -239,7 +241,7 @@ def _constant_data(parts: FitParts) -> xr.Dataset:
         f"counts_{k}": ((f"pattern_{k}", f"option_{k}"), area.counts) for k, area in enumerate(choices.areas)
     }
     for k, area in enumerate(choices.areas):
-        data |= stage_variables(k, area)
+        data |= stage_variables(k, area) | number_variables(k, area)
     data["nodes"] = ("area", np.array([len(fit.density.states.node) for fit in fits]))
     data["group_of_agent"] = ("agent", choices.group_of_agent.astype(np.int32))
     if choices.survey_weight is not None:
@@ -263,6 +265,7 @@ def choices_of(fit: xr.DataTree) -> Choices:
             constant[f"counts_{k}"].values.astype(np.int64),
             pattern[:, k].astype(np.int64),
             stages_of(k, area, constant),
+            numbers_of(k, area, constant),
         )
         for k, area in enumerate(study.areas)
     )

@@ -1,4 +1,4 @@
-"""Choices from sets that differ in a result: the variables that hold them, and back."""
+"""Choices from sets that differ, and numbers, in a result: the variables that hold them, and back."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from ..datasets.choices import AreaChoices
+from ..datasets.numbers import Numbers
 from ..datasets.stages import Stages
 from ..datasets.study import Area
 
@@ -71,3 +72,28 @@ def _stages(area: Area, item: int, end: str, constant: Mapping[Any, Any]) -> Sta
         times=held[2],
         names=tuple(f"{area.items[item].name}: {name}" for name in area.items[item].features),
     )
+
+
+def number_variables(place: int, area: AreaChoices) -> dict[str, Any]:
+    """Return the variables that hold the counts and durations of an area, by name; see :func:`stage_variables`."""
+    found: dict[str, Any] = {}
+    for numbers in area.numbers:
+        end = f"_{place}_{numbers.item}"
+        if not len(numbers.pattern):
+            continue
+        found[f"numbers_value{end}"] = (("number_part", f"value{end}"), np.stack([numbers.value, numbers.exposure]))
+        held = np.stack([numbers.pattern, numbers.which, numbers.times])
+        found[f"numbers_held{end}"] = (("held", f"number_entry{end}"), held)
+    return found
+
+
+def numbers_of(place: int, area: Area, constant: xr.Dataset) -> tuple[Numbers, ...]:
+    """Return the counts and durations of an area from the variables that hold them; items without any are left out."""
+    found = []
+    for item, written in enumerate(area.items):
+        end = f"_{place}_{item}"
+        if f"numbers_held{end}" in constant:
+            value, exposure = constant[f"numbers_value{end}"].values.astype(np.float64)
+            held = constant[f"numbers_held{end}"].values.astype(np.int64)
+            found.append(Numbers(item, written.kind, value, exposure, *held))
+    return tuple(found)

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logit
 
+from ..datasets.parameters import number_priors
 from ..forward_model.pair_sums import PairScores
 from .area_scores import population_scores
 from .density import AreaDensity
@@ -55,6 +56,11 @@ def log_prior_blocks(parameters: Parameters, theta: Array, n_options: int) -> di
         (share, sd), (middle, wide) = priors.pass_share, priors.pass_scale
         blocks["passing"] = -0.5 * np.square((theta[:, at["pass"]] - logit(share)) / sd).sum(axis=1)
         blocks["passing"] -= 0.5 * np.square((theta[:, at["pass_scale"]] - np.log(middle)) / wide).sum(axis=1)
+    if parameters.numbers:
+        for block, (middle, width) in zip(
+            ("location", "spread"), number_priors(parameters.numbers, priors), strict=True
+        ):
+            blocks[f"{block} of numbers"] = -0.5 * np.square((theta[:, at[block]] - middle) / width).sum(axis=1)
     if parameters.n_tastes:
         blocks["coefficients"] = -0.5 * np.square(theta[:, at["taste"]] / priors.taste_sd).sum(axis=1)
     if parameters.n_deviating:

@@ -268,10 +268,10 @@ def option_probability(table: StageTable, parts: StageEvaluation, option: int) -
 
 def by_pattern(table: StageTable, log_p: Array) -> Array:
     """Return the log probability of all stages of each pattern, (D, pattern, state), from (D, stage, state)."""
-    return _through(table.times[0], log_p)
+    return through(table.times[0], log_p)
 
 
-def _through(matrix: Any, values: Array) -> Array:
+def through(matrix: Any, values: Array) -> Array:
     """Return a matrix, sparse or not, times each of a batch of matrices."""
     batch, rows, columns = values.shape
     if isinstance(matrix, np.ndarray):
@@ -292,7 +292,7 @@ def pull_back_stages(table: StageTable, parts: StageEvaluation, by_pattern_state
     by_pattern_state
         Gradient of a function by the log probability of the stages of each pattern, (D, pattern, state).
     """
-    slope = by_place(table, parts, _through(table.times[1], by_pattern_state))
+    slope = by_place(table, parts, through(table.times[1], by_pattern_state))
     rows = slope.reshape(len(slope), -1)
     if table.option.shape[1] == 1:
         by_logits = np.zeros((len(slope), table.n_options))

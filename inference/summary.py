@@ -202,10 +202,16 @@ def _unseen(areas: Iterable[Area], area: str | None) -> list[str]:
     concerned = [a for a in areas if area in {None, a.name}]
     learned = [a for a in concerned if a.learned and not a.serves_matrix.any()]
     return [f"{a.name}: goals are learned, so which goal an answer serves is not given." for a in learned] + [
-        f"{a.name}: agents chose from different sets, so their choices are not compared as they stand."
+        f"{a.name}: {_incomparable(a)}"
         for a in concerned
-        if all(item.kind in {"situation", "importance"} for item in a.items)
+        if all(item.kind in {"situation", "importance"} or item.is_number for item in a.items)
     ]
+
+
+def _incomparable(area: Area) -> str:
+    if any(item.is_number for item in area.items):
+        return "how far two numbers are in conflict is not given, so they are not compared as they stand."
+    return "agents chose from different sets, so their choices are not compared as they stand."
 
 
 def _held_back(areas: Iterable[Area], blank: Sequence[Check], area: str | None) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from dissensus.datasets.choices import AreaChoices, Choices
+from dissensus.datasets.numbers import Measured
 from dissensus.datasets.patterns import build_choices
 from dissensus.datasets.situations import Situations
 from dissensus.datasets.stages import canonical_order
@@ -47,6 +48,15 @@ def of_kind(area: Mapping[str, Any], *kinds: str) -> dict[str, Any]:
     items = dict(area["settings"]["items"])
     for name, kind in zip(items, kinds, strict=True):
         words = kind.split()
+        if words[0] in {"count", "duration"}:
+            goals = list(items[name]["serves"].values())
+            items[name] = {
+                "kind": words[0],
+                "raises": goals[0],
+                "lowers": goals[1],
+                "repeated": items[name]["repeated"],
+            }
+            continue
         items[name] = items[name] | {"kind": words[0]} | ({"objects": words[1:]} if words[0] == "pairwise" else {})
     return {**area, "settings": {**area["settings"], "items": items}}
 
@@ -70,8 +80,9 @@ def make_choices(
     survey_weight: ArrayLike | None = None,
 ) -> Choices:
     """Return the choices of agents called 0, 1, …; answers by item as positions of options, or counts if repeated."""
-    arrays = {k: given if isinstance(given, Situations) else np.asarray(given) for k, given in answers.items()}
-    lengths = [1 + max(g.agent, default=-1) if isinstance(g, Situations) else len(g) for g in arrays.values()]
+    entries = (Situations, Measured)
+    arrays = {k: given if isinstance(given, entries) else np.asarray(given) for k, given in answers.items()}
+    lengths = [1 + max(g.agent, default=-1) if isinstance(g, entries) else len(g) for g in arrays.values()]
     n = max(lengths)
     return build_choices(
         study,
@@ -89,12 +100,18 @@ def random_answers(study: Study, n: int, *, seed: int, missing: float = 0.0, tim
     answers = {}
     for item in study.items:
         size = len(item.serves)
-        if item.repeated:
+        if item.repeated and item.is_number:
+            agent = np.repeat(np.arange(n), rng.binomial(times, 1 - missing, n))
+            value, exposure = _random_numbers(item, len(agent), rng, 0.0).T
+            answers[item.name] = Measured(agent, value, exposure, rng.integers(1, 3, len(agent)))
+        elif item.repeated:
             number = rng.binomial(times, 1 - missing, n)
             number[0] = times
             answers[item.name] = rng.multinomial(number, rng.dirichlet(np.ones(size), n))
         elif item.kind == "situation":
             answers[item.name] = random_situations(item, n, rng)
+        elif item.is_number:
+            answers[item.name] = _random_numbers(item, n, rng, missing)
         elif item.in_stages:
             answers[item.name] = _random_orders(item, n, rng, missing)
         else:
@@ -103,6 +120,16 @@ def random_answers(study: Study, n: int, *, seed: int, missing: float = 0.0, tim
             given[0] = max(given[0], 0)
             answers[item.name] = given
     return answers
+
+
+def _random_numbers(item: Item, n: int, rng: np.random.Generator, missing: float) -> Any:
+    """Return counts, some observed longer than others, or durations, some of them alike; the first agent answers."""
+    if item.kind == "count":
+        given = np.column_stack([rng.negative_binomial(1.0, 0.2, n), rng.choice([0.5, 1.0, 2.0], n)]).astype(float)
+    else:
+        given = np.column_stack([np.round(np.exp(rng.normal(2.0, 1.0, n)), 1) + 0.1, np.ones(n)])
+    given[1:][rng.random(n - 1) < missing] = np.nan
+    return given
 
 
 def _random_orders(item: Item, n: int, rng: np.random.Generator, missing: float) -> np.ndarray[Any, np.dtype[np.int64]]:
@@ -184,6 +211,14 @@ def learned(area: Mapping[str, Any], goals: int = 2, **settings: Any) -> dict[st
         for name, item in area["settings"]["items"].items()
     }
     return {**area, "settings": {**area["settings"], "items": items, "goals": goals, **settings}}
+
+
+def _numbers_with_all(area: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an area on whose rankings and numbers nobody can pass."""
+    given = area["settings"]["items"]
+    bare = {"ranking", "count", "duration"}
+    items = {name: item | ({"passes": []} if item.get("kind") in bare else {}) for name, item in given.items()}
+    return {**area, "settings": {**area["settings"], "items": items}}
 
 
 _PASS = {"codes": ["p"], "means": "low_weight"}
@@ -335,6 +370,34 @@ CASES: dict[str, Callable[[], Choices]] = {
     ),
     "situations, uniform": lambda: random_choices(
         make_study(of_kind(make_area("x y y - - -", baseline="uniform"), "situation")), 8, seed=38
+    ),
+    "numbers": lambda: random_choices(
+        make_study(of_kind(make_area("x y", "y -", "x y z"), "count", "duration", "choice")), 8, seed=53, missing=0.2
+    ),
+    "numbers, groups, no goal, repeated": lambda: random_choices(
+        make_study(
+            of_kind(
+                make_area("xz y", "- y", "x y -", no_goal=True, repeated=True, kappa=1.5), "duration", "count", "choice"
+            )
+        ),
+        8,
+        seed=54,
+        missing=0.3,
+        **_grouped([0, 1, -1, 0, 1, -1, 1, 0]),
+    ),
+    "one number": lambda: random_choices(make_study(of_kind(make_area("x y", kappa=2.0), "count")), 8, seed=55),
+    "numbers, passing, rankings, importance": lambda: random_choices(
+        make_study(
+            _numbers_with_all(
+                of_kind(
+                    make_area("x y", "x y z -", "x y -", "- - -", "y x", abstain=_PASS),
+                    *("count", "ranking", "choice", "importance", "duration"),
+                )
+            )
+        ),
+        8,
+        seed=56,
+        missing=0.1,
     ),
     "passing": lambda: random_choices(
         make_study(

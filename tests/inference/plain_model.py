@@ -30,6 +30,8 @@ class Point(NamedTuple):
     taste: Any  # coefficients of features, item after item
     passing: Any  # logit of passing of each item that one may pass on, in order
     pass_scale: float | None
+    location: Any  # log of the mean count or median duration of each such item
+    spread: Any  # dispersion of counts, standard deviation of log durations
     log_jacobian: float
 
 
@@ -40,7 +42,7 @@ def answers_at_most_once(area: AreaChoices) -> bool:
     answers = area.counts[:, asked].sum(axis=1)
     for stages in area.stages:
         np.add.at(answers, stages.pattern, stages.times)
-    asked_in_sets = any(kind_of(area, j) == "situation" for j in range(len(area.items)))
+    asked_in_sets = any(kind_of(area, j) in {"situation", "count", "duration"} for j in range(len(area.items)))
     return bool(answers.max() <= 1) and not asked_in_sets
 
 
@@ -111,6 +113,7 @@ def to_point(choices: Choices, area: AreaChoices, theta: Any) -> Point:
     taste = take(sum(stages.features.shape[2] for stages in area.stages))
     passing = take(sum(is_pass(area, o) for o in range(len(area.options))))
     pass_scale = np.exp(take(1)[0]) if len(passing) else None
+    location, spread = take(len(area.numbers)), np.exp(take(len(area.numbers)))
     assert not left
     return Point(
         share,
@@ -126,6 +129,8 @@ def to_point(choices: Choices, area: AreaChoices, theta: Any) -> Point:
         taste,
         passing,
         pass_scale,
+        location,
+        spread,
         float(log_jacobian),
     )
 
@@ -170,7 +175,11 @@ def _baselines(area: AreaChoices, take: Any, *, uniform: bool) -> tuple[list[Any
     baseline, free = [], []
     for item, options in enumerate(options_by_item(area)):
         kind = kind_of(area, item)
-        if kind in {"pairwise", "best_worst"} or (uniform and kind != "importance") or _bare(area, item):
+        if (
+            kind in {"pairwise", "best_worst", "count", "duration"}
+            or (uniform and kind != "importance")
+            or _bare(area, item)
+        ):
             baseline.append(np.zeros(sum(not is_pass(area, o) for o in options)))
             continue
         free.append(take(sum(not is_pass(area, o) for o in options) - 1))
@@ -212,6 +221,16 @@ def log_prior(choices: Choices, area: AreaChoices, priors: Priors, theta: Any) -
         (share, sd), (median, spread) = priors.pass_share, priors.pass_scale
         total += stats.norm.logpdf(point.passing, np.log(share / (1 - share)), sd).sum()
         total += stats.norm.logpdf(np.log(point.pass_scale), np.log(median), spread)
+    for numbers, location, scale in zip(area.numbers, point.location, point.spread, strict=True):
+        counted = numbers.kind == "count"
+        (typical, sd), (middle, width) = (
+            (priors.count_rate, priors.count_dispersion)
+            if counted
+            else (priors.duration_median, priors.duration_spread)
+        )
+        total += stats.norm.logpdf(location, np.log(typical), sd) + stats.norm.logpdf(
+            np.log(scale), np.log(middle), width
+        )
     return float(total)
 
 
@@ -321,6 +340,7 @@ def _log_agent(area: AreaChoices, pattern: int, goal: int | None, weight: float,
     for item in range(len(area.items)):
         if kind_of(area, item) in {"ranking", "best_worst"}:
             total += _log_later(area, pattern, item, goal, weight, point)
+    total += _log_numbers(area, pattern, goal, weight, point)
     first = 0
     for stages in area.stages:
         own = point.taste[first : first + stages.features.shape[2]]
@@ -330,6 +350,24 @@ def _log_agent(area: AreaChoices, pattern: int, goal: int | None, weight: float,
                 if held_by == pattern:
                     total += times * _log_situation(area, stages, stage, goal, weight, point, own)
     return total
+
+
+def _log_numbers(area: AreaChoices, pattern: int, goal: int | None, weight: float, point: Point) -> float:
+    """Return the log probability of all counts and durations of a pattern, one after another."""
+    total = 0.0
+    for numbers, location, spread in zip(area.numbers, point.location, point.spread, strict=True):
+        raised, lowered = (goal is not None and bool(area.serves[goal, o]) for o in options_by_item(area)[numbers.item])
+        middle = np.exp(location + area.kappa * weight * (int(raised) - int(lowered)))
+        for held_by, which, times in zip(numbers.pattern, numbers.which, numbers.times, strict=True):
+            if held_by != pattern:
+                continue
+            value = numbers.value[which]
+            if numbers.kind == "duration":
+                total += times * stats.lognorm.logpdf(value, spread, scale=middle)
+            else:
+                mean = middle * numbers.exposure[which]
+                total += times * stats.nbinom.logpmf(value, 1 / spread, 1 / (1 + spread * mean))
+    return float(total)
 
 
 def _log_situation(

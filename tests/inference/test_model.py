@@ -36,7 +36,8 @@ def _many_areas():
 
 
 _LEARNED = ("learned, anchored, groups", "learned, scale, comparisons, importance", "learned, classes or none")
-_COMPARED = ("one goal", "groups", "other priors", *_LEARNED)
+_NEWER = ("passing without a goal, luce, repeated, groups", "numbers, passing, rankings, importance")
+_COMPARED = ("one goal", "groups", "other priors", *_LEARNED, *_NEWER)
 MODELS = {name: CASES[name] for name in _COMPARED} | {"many areas": _many_areas}
 
 

@@ -1,0 +1,104 @@
+"""Whether counts and durations lie in ranges as often as the model expects: too narrow or too wide a spread shows.
+
+The ranges of an item are between quantiles of its observed numbers. For a range, T is how often the numbers of agents
+lie in it. Given the parameters, mean and variance of T are those of :mod:`.situation_checks`, with P(range | state) for
+the probability of a choice: the numbers of one agent depend on each other through its goal and weight.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr
+
+from ..datasets.numbers import Numbers
+from .checks import Check
+from .density import AreaDensity, state_prior
+from .number_table import NumberTable, numbers_by_pattern, share_up_to
+from .parameters import constrain
+from .situation_checks import worst_option
+from .thinning import evenly
+
+Array = NDArray[np.float64]
+
+MOST_DRAWS = 100
+"""Posterior draws that are looked at."""
+RANGES = 6
+"""Ranges of the numbers of an item, of about as many numbers each."""
+
+
+def number_check(density: AreaDensity, theta: Array) -> Check | None:
+    """Return whether numbers lie in ranges as often as the model expects; None where no answer is a number.
+
+    The predictive p-value of a range is the mean over draws of the normal tail, adjusted by Holm's method over ranges
+    and items. It weakens the numbers when, besides, it is a share of 0.02 of the answers off.
+
+    Parameters
+    ----------
+    density
+        Density of the area.
+    theta
+        Equally weighted posterior draws, (draw, coordinate).
+    """
+    area = density.area
+    if not area.numbers or not density.table.numbers:
+        return None
+    used = theta[evenly(len(theta), min(len(theta), MOST_DRAWS))]
+    agents = np.zeros(len(area.counts))
+    np.add.at(agents, density.rows.pattern, density.rows.multiplicity)
+    p_values, gaps, sentences = [], [], []
+    for numbers, table in zip(area.numbers, density.table.numbers, strict=True):
+        weight = numbers.times * agents[numbers.pattern]
+        edges = _edges(numbers, weight)
+        if not len(edges):
+            continue
+        range_of = np.searchsorted(edges, numbers.value)  # a number on an edge is in the range below it
+        seen, total = np.bincount(range_of[numbers.which], weight, len(edges) + 1), float(weight.sum())
+        moments = np.stack([_moments(density, table, numbers, point[None], edges) for point in used])
+        mean, sd = moments[:, 0], np.sqrt(np.maximum(moments[:, 1], 1e-12))
+        p_values.append((2 * ndtr(-np.abs(seen - mean) / sd)).mean(axis=0))
+        gaps.append((seen - mean.mean(axis=0)) / total)
+        sentences += [
+            f"{count / total:.1%} of the answers to '{area.items[numbers.item]}' are {words}, and the model expects "
+            f"{expected / total:.1%}."
+            for words, count, expected in zip(_words(edges), seen, mean.mean(axis=0), strict=True)
+        ]
+    if not p_values:
+        return None
+    return worst_option("number-ranges", area.name, p_values, gaps, sentences)
+
+
+def _edges(numbers: Numbers, weight: Array) -> Array:
+    """Return the inner edges of the ranges, growing."""
+    order = np.argsort(numbers.value[numbers.which])
+    values, upto = numbers.value[numbers.which][order], np.cumsum(weight[order])
+    places = np.searchsorted(upto, upto[-1] * np.arange(1, RANGES) / RANGES)
+    edges = np.unique(values[np.minimum(places, len(values) - 1)])
+    return np.asarray(edges[edges < values[-1]])
+
+
+def _words(edges: Array) -> list[str]:
+    between = [f"above {a:g} up to {b:g}" for a, b in itertools.pairwise(edges)]
+    return [f"at most {edges[0]:g}", *between, f"above {edges[-1]:g}"]
+
+
+def _moments(density: AreaDensity, table: NumberTable, numbers: Numbers, theta: Array, edges: Array) -> Array:
+    """Return mean and variance of how many numbers lie in each range at one vector, (2, range)."""
+    values = constrain(density.parameters, theta, density.n_options)
+    assert values.location is not None and values.spread is not None
+    rows, prior = density.rows, np.exp(state_prior(density, values))[0]
+    exposure, which = np.unique(numbers.exposure, return_inverse=True)
+    upto = [share_up_to(table, values.location[0], values.spread[0], edge, exposure) for edge in edges.tolist()]
+    shares = np.diff(np.stack([np.zeros_like(upto[0]), *upto, np.ones_like(upto[0])]), axis=0)
+    found = np.zeros((2, len(shares)))
+    weight = prior[rows.group]
+    for k, share in enumerate(shares):
+        p = share[np.ravel(which)][None]
+        m, v = numbers_by_pattern(table, p)[0], numbers_by_pattern(table, p * (1 - p))[0]
+        mean = (weight * m[rows.pattern]).sum(axis=1)
+        square = (weight * (m**2 + v)[rows.pattern]).sum(axis=1)
+        found[0, k] = rows.multiplicity @ mean
+        found[1, k] = rows.multiplicity @ (square - mean**2)
+    return found
