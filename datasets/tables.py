@@ -80,7 +80,7 @@ def read_table(table: Any, study: Study, *, delimiter: str | None = None, source
     _check_pasted(reading, present)
     agents, agent_of_row = agent_labels(reading)
     times = row_times(reading)
-    answers: dict[str, NDArray[np.integer] | Situations] = {}
+    answers: dict[str, Given] = {}
     if layout.layout == "judgements":
         answers |= read_judgements(reading, agent_of_row, len(agents), times)
     elif layout.layout == "long":

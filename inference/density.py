@@ -18,7 +18,7 @@ from ..datasets.learned_goals import goal_names
 from ..datasets.numbers import KINDS as NUMBERS
 from ..datasets.study import Priors
 from .marginal import LARGE_CELLS, Evaluation, Rows, evaluate, gradients, make_rows
-from .number_table import log_number_probability, make_number_tables, numbers_by_pattern, pull_back_numbers
+from .number_table import make_number_tables, numbers_by_pattern, pull_back_numbers
 from .option_table import OptionTable, log_option_probability, make_table, pull_back, pull_back_passing
 from .parameters import (
     Parameters,
@@ -294,8 +294,7 @@ def _evaluated(density: AreaDensity, theta: Array) -> tuple[Values, Array, Evalu
     stages = [evaluate_stages(table, values.baseline_logits, values.taste) for table in tables]
     later = [by_pattern(table, parts.log_p) for table, parts in zip(tables, stages, strict=True)]
     if values.location is not None and values.spread is not None:
-        given = (values.location, values.spread)
-        later += [numbers_by_pattern(t, log_number_probability(t, *given)) for t in density.table.numbers]
+        later += [numbers_by_pattern(table, values.location, values.spread) for table in density.table.numbers]
     rows = evaluate(density.rows, log_p, state_prior(density, values), np.sum(later, axis=0) if later else None)
     return values, log_p, rows, stages
 

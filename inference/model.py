@@ -261,8 +261,8 @@ def _add_area(density: AreaDensity) -> dict[str, Any]:
     prior = log_state_prior(pt, states, prior_log_share, log_node)[rows.group]
     for stages in density.table.stages:  # what is not among the counts is known beside the prior
         prior = prior + stage_graph(stages, logits, taste)[rows.pattern]
-    for numbers in density.table.numbers:
-        prior = prior + number_graph(numbers, location, spread)[rows.pattern]
+    for number_table, numbers in zip(density.table.numbers, density.area.numbers, strict=True):
+        prior = prior + number_graph(number_table, numbers, location, spread)[rows.pattern]
     multiplicity = pm.Data(label(name, "multiplicity"), rows.multiplicity, dims=label(name, "row"))
 
     def log_probability(answers: Any, table: Any, prior: Any, multiplicity: Any) -> Any:

@@ -16,9 +16,10 @@ from scipy.special import ndtr
 from ..datasets.numbers import Numbers
 from .checks import Check
 from .density import AreaDensity, state_prior
-from .number_table import NumberTable, numbers_by_pattern, share_up_to
+from .number_table import NumberTable, share_up_to
 from .parameters import constrain
 from .situation_checks import worst_option
+from .stage_table import through
 from .thinning import evenly
 
 Array = NDArray[np.float64]
@@ -96,7 +97,7 @@ def _moments(density: AreaDensity, table: NumberTable, numbers: Numbers, theta: 
     weight = prior[rows.group]
     for k, share in enumerate(shares):
         p = share[np.ravel(which)][None]
-        m, v = numbers_by_pattern(table, p)[0], numbers_by_pattern(table, p * (1 - p))[0]
+        m, v = through(table.times[0], p)[0], through(table.times[0], p * (1 - p))[0]
         mean = (weight * m[rows.pattern]).sum(axis=1)
         square = (weight * (m**2 + v)[rows.pattern]).sum(axis=1)
         found[0, k] = rows.multiplicity @ mean

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from ..datasets.numbers import Measured, Numbers, draw_numbers, numbers_at, numbers_of
 from .density import AreaDensity
-from .number_table import NumberTable, log_number_probability, make_number_tables, number_slopes, numbers_by_pattern
+from .number_table import NumberTable, agent_slopes, make_number_tables, numbers_by_pattern
 from .parameters import Values
 
 Array = NDArray[np.float64]
@@ -60,8 +60,7 @@ def numbers_log_probability(tables: tuple[NumberTable, ...], values: Values) -> 
     total: Array | float = 0.0
     if values.location is not None and values.spread is not None:
         for table in tables:
-            log_p = log_number_probability(table, values.location, values.spread)
-            total = total + numbers_by_pattern(table, log_p)[0]
+            total = total + numbers_by_pattern(table, values.location, values.spread)[0]
     return total
 
 
@@ -81,12 +80,5 @@ def number_gradients(tables: tuple[NumberTable, ...], values: Values, posterior:
     if values.location is None or values.spread is None:
         return np.zeros((len(posterior), 0))
     for place, table in enumerate(tables):
-        entry = table.counts.tocoo()
-        agent, value = entry.coords
-        one = NumberTable(
-            table.kind, table.place, table.value[value], table.log_exposure[value], table.shift, table.counts
-        )
-        slope = (entry.data[:, None] * posterior[agent])[None]
-        for k, by_entry in enumerate(number_slopes(one, values.location, values.spread, slope)):
-            found[k, :, place] = np.bincount(agent, by_entry[0], len(posterior))
+        found[:, :, place] = agent_slopes(table, values.location, values.spread, posterior)
     return np.hstack(list(found))

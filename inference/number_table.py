@@ -6,8 +6,9 @@ With u = log μ + κ·w·A_g, A_g = 1 where the goal raises the number, −1 whe
                 log P = log Γ(y + 1/φ) − log Γ(1/φ) − log Γ(y + 1) + y·η − (y + 1/φ)·log(1 + e^η),   η = log(φ·m)
     duration    log y ~ Normal(u, σ)
 
-Each distinct number is looked at once for every state, so what it costs grows with the distinct numbers of an item (of
-counts few, of durations up to one for each agent). Mean and median rise or fall with the weight, as A_g says.
+In both, all that depends on the state is a sum of few columns times few sums over an agent's numbers: of durations how
+many, Σ log y and Σ log² y; of counts how many and Σ y, for each exposure. So an area costs what its patterns cost, however
+many numbers differ, and the form is again counts @ log P.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, hstack
 from scipy.special import betainc, digamma, expit, gammaln, ndtr
 
 from ..datasets.numbers import Numbers
@@ -28,7 +29,8 @@ from .states import States
 
 Array = NDArray[np.float64]
 
-_DENSE = 50_000  # patterns × values up to which counts are an ordinary array
+_DENSE = 50_000  # patterns × columns up to which a matrix is an ordinary array
+_FEW = 8  # columns up to which it is too
 _LOG_2PI = float(np.log(2 * np.pi))
 
 
@@ -42,32 +44,54 @@ class NumberTable:
         ``"count"`` or ``"duration"``.
     place
         Place of its parameters among those of the area.
-    value, log_exposure
-        Distinct numbers, and the log of their exposure, (value,).
-    shift
-        κ·w·A_g, (state,).
+    value
+        Distinct numbers, (value,).
     counts
         How often each pattern holds each number, (pattern, value).
+    shift
+        κ·w·A_g, (state,).
+    log_exposure
+        Log of the distinct exposures, (exposure,).
+    sums
+        Of durations how many, Σ (log y − centre) and Σ (log y − centre)²; of counts for each exposure how many, then
+        Σ y, (pattern, column).
+    centre
+        Mean of log y; 0 for counts.
+    fixed
+        What does not depend on anything, (pattern,).
     """
 
     kind: str
     place: int
     value: Array
-    log_exposure: Array
-    shift: Array
     counts: csr_array
+    shift: Array
+    log_exposure: Array
+    sums: Any
+    centre: float
+    fixed: Array
 
     @property
     def cells(self) -> int:
         """Numbers that one evaluation holds."""
-        return len(self.value) * len(self.shift)
+        return self.sums.shape[1] * len(self.shift) + len(self.value)
 
     @cached_property
     def times(self) -> tuple[Any, Any]:
         """The counts and their transpose, as ordinary arrays where those are small: then they are faster."""
-        if np.prod(self.counts.shape) <= _DENSE:
-            return self.counts.toarray(), np.ascontiguousarray(self.counts.toarray().T)
-        return self.counts, self.counts.T.tocsr()
+        return _both(self.counts)
+
+    @cached_property
+    def summed(self) -> tuple[Any, Any]:
+        """The sums and their transpose, likewise."""
+        return _both(self.sums)
+
+
+def _both(matrix: csr_array) -> tuple[Any, Any]:
+    if np.prod(matrix.shape) <= _DENSE or matrix.shape[1] <= _FEW:
+        dense = matrix.toarray()
+        return dense, np.ascontiguousarray(dense.T)
+    return matrix, matrix.T.tocsr()
 
 
 def make_number_tables(
@@ -101,12 +125,49 @@ def make_number_tables(
         shift = kappa * states.weight * affinity[states.goal]
         shape = (n_patterns, len(one.value))
         counts = csr_array((one.times.astype(float), (one.pattern, one.which)), shape)
-        found.append(NumberTable(one.kind, place, one.value, np.log(one.exposure), shift, counts))
+        found.append(_table(one, place, shift, counts))
     return tuple(found)
 
 
-def log_number_probability(table: NumberTable, location: Array, spread: Array) -> Array:
-    """Return the log probability, or log density, of each number, (D, value, state).
+def _table(numbers: Numbers, place: int, shift: Array, counts: csr_array) -> NumberTable:
+    ones = np.ones(len(numbers.value))
+    if numbers.kind == "duration":
+        log_y = np.log(numbers.value)
+        centre = float(log_y.mean()) if len(log_y) else 0.0
+        columns = csr_array(np.column_stack([ones, log_y - centre, np.square(log_y - centre)]))
+        fixed = -(counts @ (log_y + 0.5 * _LOG_2PI))
+        return NumberTable(
+            "duration", place, numbers.value, counts, shift, np.zeros(1), counts @ columns, centre, fixed
+        )
+    exposure, which = np.unique(numbers.exposure, return_inverse=True)
+    rows, shape = np.arange(len(ones)), (len(ones), len(exposure))
+    halves = [csr_array((data, (rows, np.ravel(which))), shape) for data in (ones, numbers.value)]
+    fixed = -(counts @ gammaln(numbers.value + 1))
+    sums = counts @ hstack(halves, format="csr")
+    return NumberTable("count", place, numbers.value, counts, shift, np.log(exposure), sums, 0.0, fixed)
+
+
+@dataclass(frozen=True, eq=False)
+class Coefficients:
+    """What the sums of an item are multiplied by, at D vectors.
+
+    Parameters
+    ----------
+    of_sums, by_location, by_spread
+        Coefficients of the sums, and their derivatives by log μ and by log φ or log σ, (D, column, state).
+    of_values, by_spread_of_values
+        Of counts log Γ(y + 1/φ) − log Γ(1/φ) of each number and its derivative by log φ, (D, value); None of durations.
+    """
+
+    of_sums: Array
+    by_location: Array
+    by_spread: Array
+    of_values: Array | None
+    by_spread_of_values: Array | None
+
+
+def coefficients(table: NumberTable, location: Array, spread: Array) -> Coefficients:
+    """Return what the sums are multiplied by.
 
     Parameters
     ----------
@@ -115,19 +176,37 @@ def log_number_probability(table: NumberTable, location: Array, spread: Array) -
     location, spread
         log μ and φ or σ of the items of the area, (D, number).
     """
-    u, y = location[:, table.place, None, None] + table.shift, table.value[:, None]
-    s = spread[:, table.place, None, None]
+    u, s = location[:, table.place, None] + table.shift - table.centre, spread[:, table.place, None]
     if table.kind == "duration":
-        z = (np.log(y) - u) / s
-        return np.asarray(-0.5 * np.square(z) - np.log(s * y) - 0.5 * _LOG_2PI)
-    log_odds = u + np.log(s) + table.log_exposure[:, None]
-    constant = gammaln(y + 1 / s) - gammaln(1 / s) - gammaln(y + 1)
-    return np.asarray(constant + y * log_odds - (y + 1 / s) * np.logaddexp(0, log_odds))
+        tau, none = 1 / np.square(s) + np.zeros_like(u), np.zeros_like(u)
+        of_sums = np.stack([-0.5 * tau * np.square(u) - np.log(s), tau * u, -0.5 * tau], axis=1)
+        by_location = np.stack([-tau * u, tau, none], axis=1)
+        by_spread = np.stack([tau * np.square(u) - 1, -2 * tau * u, tau], axis=1)
+        return Coefficients(of_sums, by_location, by_spread, None, None)
+    log_odds = (u + np.log(s))[:, None] + table.log_exposure[:, None]
+    r, more, share = 1 / s[:, None], np.logaddexp(0, log_odds), expit(log_odds)
+    of_sums = np.concatenate([-r * more, log_odds - more], axis=1)
+    by_location = np.concatenate([-r * share, expit(-log_odds)], axis=1)
+    by_spread = by_location + np.concatenate([r * more, np.zeros_like(more)], axis=1)
+    r = 1 / s
+    of_values = gammaln(table.value + r) - gammaln(r)
+    return Coefficients(of_sums, by_location, by_spread, of_values, -r * (digamma(table.value + r) - digamma(r)))
 
 
-def numbers_by_pattern(table: NumberTable, log_p: Array) -> Array:
-    """Return the log probability of all numbers of each pattern, (D, pattern, state), from (D, value, state)."""
-    return through(table.times[0], log_p)
+def numbers_by_pattern(table: NumberTable, location: Array, spread: Array) -> Array:
+    """Return the log probability of all numbers of each pattern, (D, pattern, state).
+
+    Parameters
+    ----------
+    table, location, spread
+        As for :func:`coefficients`.
+    """
+    known = coefficients(table, location, spread)
+    log_p = through(table.summed[0], known.of_sums)
+    log_p += table.fixed[:, None]
+    if known.of_values is not None:
+        log_p += through(table.times[0], known.of_values[:, :, None])
+    return log_p
 
 
 def pull_back_numbers(
@@ -138,34 +217,35 @@ def pull_back_numbers(
     Parameters
     ----------
     table, location, spread
-        As for :func:`log_number_probability`.
+        As for :func:`coefficients`.
     by_pattern_state
         Gradient of a function by the log probability of the numbers of each pattern, (D, pattern, state).
     """
-    slope = through(table.times[1], by_pattern_state)
-    by_location, by_spread = number_slopes(table, location, spread, slope)
-    return by_location.sum(axis=1), by_spread.sum(axis=1)
+    known, slope = coefficients(table, location, spread), through(table.summed[1], by_pattern_state)
+    by_spread = (slope * known.by_spread).sum(axis=(1, 2))
+    if known.by_spread_of_values is not None:
+        by_value = through(table.times[1], by_pattern_state.sum(axis=-1, keepdims=True))[..., 0]
+        by_spread = by_spread + (by_value * known.by_spread_of_values).sum(axis=1)
+    return (slope * known.by_location).sum(axis=(1, 2)), by_spread
 
 
-def number_slopes(table: NumberTable, location: Array, spread: Array, slope: Array) -> tuple[Array, Array]:
-    """Return the gradients by log μ and the log of φ or σ that come from each number, both (D, value).
+def agent_slopes(table: NumberTable, location: Array, spread: Array, posterior: Array) -> tuple[Array, Array]:
+    """Return the gradients of each agent's log likelihood by log μ and by the log of φ or σ, both (agent,).
 
     Parameters
     ----------
     table, location, spread
-        As for :func:`log_number_probability`.
-    slope
-        Gradient of a function by the log probability of each number, (D, value, state).
+        As for :func:`coefficients`, one vector, with an agent for each pattern.
+    posterior
+        Posterior over the states of each agent, (agent, state).
     """
-    u, y = location[:, table.place, None, None] + table.shift, table.value[:, None]
-    s = spread[:, table.place, None, None]
-    if table.kind == "duration":
-        z = (np.log(y) - u) / s
-        return (slope * z / s).sum(axis=-1), (slope * (np.square(z) - 1)).sum(axis=-1)
-    log_odds, r = u + np.log(s) + table.log_exposure[:, None], 1 / s
-    by_odds = y - (y + r) * expit(log_odds)
-    by_r = digamma(y + r) - digamma(r) - np.logaddexp(0, log_odds)
-    return (slope * by_odds).sum(axis=-1), (slope * (by_odds - r * by_r)).sum(axis=-1)
+    known, sums = coefficients(table, location, spread), table.sums.toarray()
+    by_location, by_spread = (
+        (sums * (posterior @ part[0].T)).sum(axis=1) for part in (known.by_location, known.by_spread)
+    )
+    if known.by_spread_of_values is not None:
+        by_spread = by_spread + table.counts @ known.by_spread_of_values[0]
+    return by_location, by_spread
 
 
 def share_up_to(table: NumberTable, location: Array, spread: Array, edge: float, exposure: Array) -> Array:
@@ -189,23 +269,25 @@ def share_up_to(table: NumberTable, location: Array, spread: Array, edge: float,
     return np.asarray(betainc(1 / s, np.floor(edge) + 1, 1 / (1 + odds)))
 
 
-def number_graph(table: NumberTable, location: Any, spread: Any) -> Any:
+def number_graph(table: NumberTable, numbers: Numbers, location: Any, spread: Any) -> Any:
     """Return the log probability of the numbers of each pattern as a PyTensor graph, (pattern, state).
+
+    It is summed number by number, without the sums that the numpy form goes by.
 
     Parameters
     ----------
-    table
-        Constants of one item.
+    table, numbers
+        Constants of one item, and its numbers.
     location, spread
         log μ and φ or σ of the items of the area, (number,).
     """
     import pytensor.tensor as pt  # noqa: PLC0415 (fitting does not need it)
 
-    u, y, s = location[table.place] + table.shift, table.value[:, None], spread[table.place]
+    u, y, s = location[table.place] + table.shift, numbers.value[:, None], spread[table.place]
     if table.kind == "duration":
         log_p = -0.5 * ((np.log(y) - u) / s) ** 2 - pt.log(s) - np.log(y) - 0.5 * _LOG_2PI
     else:
-        log_odds = u + pt.log(s) + table.log_exposure[:, None]
+        log_odds = u + pt.log(s) + np.log(numbers.exposure[:, None])
         constant = pt.gammaln(y + 1 / s) - pt.gammaln(1 / s) - gammaln(y + 1)
         log_p = constant + y * log_odds - (y + 1 / s) * pt.softplus(log_odds)
     entry = table.counts.tocoo()
