@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
-from .density import AreaDensity, value_and_gradient
+from .density import AreaDensity, likelihood_and_gradient
 from .importance import MAX_KHAT, ImportanceDraws, smooth, with_quantities
 from .learned_goals import relabel
 from .parallel import parallel_map
@@ -192,8 +192,7 @@ class _Points:
 def _at(density: AreaDensity, theta: Array) -> _Points:
     prior, by_prior = log_prior(density.parameters, theta), log_prior_gradient(density.parameters, theta)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        value, slope = value_and_gradient(density, theta)
-        log_l, by_l = value - prior, slope - by_prior
+        log_l, by_l = likelihood_and_gradient(density, theta)
     good = np.isfinite(log_l) & np.isfinite(by_l).all(axis=1)
     return _Points(theta, prior, by_prior, np.where(good, log_l, -1e300), np.where(good[:, None], by_l, 0.0))
 

@@ -352,11 +352,15 @@ def value_and_gradient(density: AreaDensity, theta: Array) -> tuple[Array, Array
         from .large_density import value_and_gradient_of_rows  # noqa: PLC0415 - it builds on this module
 
         return value_and_gradient_of_rows(density, theta)
-    value, gradient = log_prior(density.parameters, theta), log_prior_gradient(density.parameters, theta)
+    value, gradient = likelihood_and_gradient(density, theta)
+    return log_prior(density.parameters, theta) + value, log_prior_gradient(density.parameters, theta) + gradient
+
+
+def likelihood_and_gradient(density: AreaDensity, theta: Array) -> tuple[Array, Array]:
+    """Return the log likelihood, (D,), and its gradient, (D, coordinate), for a batch of vectors."""
+    value, gradient = np.empty(len(theta)), np.empty_like(theta)
     for part in chunks(density, len(theta)):
-        more, slope = _likelihood_gradient(density, theta[part])
-        value[part] += more
-        gradient[part] += slope
+        value[part], gradient[part] = _likelihood_gradient(density, theta[part])
     return value, gradient
 
 

@@ -11,6 +11,7 @@ With all weights 1 both are latent classes, softmax(a_g) (Lazarsfeld and Henry 1
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from types import ModuleType
 from typing import Any
 
@@ -48,6 +49,11 @@ class LearnedTable:
     weight: Array
     of_goal: Array
 
+    @cached_property
+    def sure(self) -> bool:
+        """Whether the states are the goals, with weights of 1: an answer then follows the goal, never the baseline."""
+        return self.rule == "follow" and np.array_equal(self.of_goal, np.eye(len(self.goal)))
+
 
 def make_learned(
     rule: str, options: slice, item_of_option: NDArray[np.int64], same_item: Array, states: States
@@ -75,6 +81,16 @@ def log_mixture(xp: ModuleType, table: LearnedTable, log_baseline: Any, log_favo
     weight = table.weight[:, None]
     probability = weight * own + (1 - weight) * xp.exp(log_baseline)[..., None, :]
     return xp.log(xp.maximum(probability, IMPOSSIBLE))
+
+
+def log_sure(xp: ModuleType, log_favoured: Any) -> Any:
+    """Return the same where the states are the goals, with weights of 1, (..., state, option)."""
+    return xp.maximum(log_favoured, np.log(IMPOSSIBLE))
+
+
+def pull_back_sure(table: LearnedTable, log_p: Array, slope: Array) -> Array:
+    """Return the gradient by the affinities where the states are the goals, with weights of 1, (..., goal, option)."""
+    return np.asarray(slope - np.exp(log_p) * (slope @ table.same_item))
 
 
 def pull_back_mixture(

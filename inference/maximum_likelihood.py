@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from ..datasets.choices import Choices
-from .density import AreaDensity, area_density, value_and_gradient
+from .density import AreaDensity, area_density, likelihood_and_gradient
 from .learned_goals import by_share, goal_answers
-from .parameters import constrain, draw_prior, log_prior, log_prior_gradient
+from .parameters import constrain, draw_prior
 
 Array = NDArray[np.float64]
 
@@ -137,8 +137,6 @@ def _finished(density: AreaDensity, value: float, theta: Array) -> tuple[float, 
 def _log_likelihood(density: AreaDensity, theta: Array) -> tuple[float, Array]:
     """Return the log likelihood and its gradient; −inf where either is not finite."""
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        value, gradient = value_and_gradient(density, theta[None])
-    value = value - log_prior(density.parameters, theta[None])
-    gradient = gradient - log_prior_gradient(density.parameters, theta[None])
+        value, gradient = likelihood_and_gradient(density, theta[None])
     good = np.isfinite(value[0]) and np.isfinite(gradient).all()
     return (float(value[0]), gradient[0]) if good else (-np.inf, np.zeros_like(theta))

@@ -32,7 +32,15 @@ from .cumulative_table import (
     pull_back_learned_levels,
     pull_back_levels,
 )
-from .learned_table import LearnedTable, log_mixture, make_learned, pull_back_mixture, pull_back_softmax
+from .learned_table import (
+    LearnedTable,
+    log_mixture,
+    log_sure,
+    make_learned,
+    pull_back_mixture,
+    pull_back_softmax,
+    pull_back_sure,
+)
 from .number_table import NumberTable
 from .pass_table import PassTable, log_with_passes, make_passes, split_passes
 from .stage_table import StageTable
@@ -293,6 +301,8 @@ def log_option_probability(
 def _log_part(xp: ModuleType, part: Part, logits: Any, scale: Any, affinity: Any) -> Any:
     if isinstance(part, CumulativeTable):
         return log_level_probability(xp, part, log_baseline(xp, part.baseline, logits), scale, affinity)
+    if isinstance(part, LearnedTable) and part.sure:
+        return log_sure(xp, log_baseline(xp, part, affinity))
     if isinstance(part, LearnedTable) and part.rule == "follow":
         return log_mixture(xp, part, log_baseline(xp, part, logits), log_baseline(xp, part, affinity))
     if part.rule == "luce":
@@ -385,6 +395,9 @@ def _pull_learned(part: Part, logits: Array, log_p: Array, slope: Array, affinit
         by_utility = slope - np.exp(log_p) * (slope @ part.same_item)
         by_affinity[...] = np.matmul(part.of_goal, by_utility)
         return np.asarray(by_utility.sum(axis=-2))
+    if part.sure:
+        by_affinity[...] = pull_back_sure(part, log_p, slope)
+        return np.zeros_like(logits)
     log_b, log_favoured = log_baseline(np, part, logits), log_baseline(np, part, affinity)
     by_logits, by_affinity[...] = pull_back_mixture(part, log_b, log_favoured, log_p, slope)
     return by_logits
