@@ -55,7 +55,7 @@ def agent_groups(
         names = tuple(layout.groups)
         of_label = [merged.get(label, _MISSING if label in absent else _UNKNOWN) for label in labels]
     else:
-        names = tuple(sorted((label for label in labels if label not in absent), key=_natural))
+        names = tuple(sorted((label for label in labels if label not in absent), key=natural))
         place = {name: i for i, name in enumerate(names)}
         of_label = [place.get(label, _MISSING) for label in labels]
     for name in layout.systems:
@@ -163,8 +163,8 @@ def _refuse_weights(reading: Reading, name: str, wrong: NDArray[np.int64], weigh
     reading.unknown(unknown & ~empty, codes, labels, name, "bad-weight", words)
 
 
-def _natural(label: str) -> list[tuple[int, int, str]]:
-    """Sort key under which "10" comes after "9"."""
+def natural(label: str) -> list[tuple[int, int, str]]:
+    """Return a sort key under which "10" comes after "9"."""
     return [
         (0, int(part), part) if part.isdecimal() else (1, 0, part) for part in re.split(r"(\d+)", label[:200]) if part
     ]

@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..errors import shown
+from .covariates import Covariate
 from .numbers import KINDS as NUMBERS
 from .numbers import Numbers, number_text, numbers_at
 from .stages import Stages, order_text, orders_of, stages_at
@@ -301,6 +302,9 @@ class Choices:
         SHA-256 over agents, groups, survey weights, areas, options and answers.
     truth
         For simulated choices, what the agents really hold.
+    covariates
+        What goals and weights depend on beside the group, with a value of each agent. Where the study names periods,
+        those are the groups.
     """
 
     study: Study
@@ -313,6 +317,7 @@ class Choices:
     source: str = "memory"
     data_hash: str = ""
     truth: Truth | None = field(default=None)
+    covariates: tuple[Covariate, ...] = ()
 
     @property
     def n_agents(self) -> int:
@@ -436,7 +441,14 @@ class Choices:
             sizes = np.bincount(self.group_of_agent[self.group_of_agent >= 0], minlength=len(self.groups))
             each = [f"{_plain(name)} {size:,}" for name, size in zip(self.groups, sizes, strict=True)]
             outside = int((self.group_of_agent < 0).sum())
-            lines.append(f"  groups: {_some(each)}" + (f"; in none {outside:,}" if outside else ""))
+            word = "groups" if self.study.table.period is None else "periods"
+            lines.append(f"  {word}: {_some(each)}" + (f"; in none {outside:,}" if outside else ""))
+        if self.covariates:
+            each = [
+                f"{_plain(one.name)} ({'a number' if one.numeric else _counted(len(one.levels), 'level')})"
+                for one in self.covariates
+            ]
+            lines.append(f"  goals and weights depend on: {_some(each)}")
         if self.fit_weight is not None:
             lines.append(f"  survey weights: as good as {self.fit_weight.sum():,.0f} agents of equal weight (Kish)")
         lines += [f"  {_described(area)}" for area in self.areas[:_LINES]]

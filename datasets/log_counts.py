@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..errors import LISTED, Fault, InputError, brief, shown
-from .agent_columns import _natural
+from .agent_columns import natural
 from .choices import Choices, Finding
 from .column_text import encoded, rounded
 from .log_agents import JOINT, alike_numbers, heavy_agents, ordered
@@ -249,7 +249,7 @@ def _groups(
     if study.table.group is None:
         return (), None
     codes, found = pd.factorize(np.concatenate([one.group for one in rows]))
-    names = sorted((str(name) for name in found), key=_natural)
+    names = sorted((str(name) for name in found), key=natural)
     place = np.array([*(names.index(str(name)) for name in found), -1], dtype=np.int64)
     pairs = pd.DataFrame({"agent": agent, "group": place[codes]}).drop_duplicates()
     twice = pairs["agent"][pairs["agent"].duplicated()].unique()

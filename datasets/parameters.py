@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,6 +15,22 @@ Parameters = dict[str, NDArray[np.float64]]
 """Arrays by name of parameter."""
 
 
+@dataclass(frozen=True, eq=False)
+class Beside:
+    """What priors over states depend on beside the groups.
+
+    Parameters
+    ----------
+    basis
+        Map from coefficients of covariates to their effects, (effect, column).
+    walk
+        Centred random walk of independent steps, (period, step); empty without periods.
+    """
+
+    basis: NDArray[np.float64]
+    walk: NDArray[np.float64]
+
+
 def draw_parameters(
     area: Area,
     priors: Priors,
@@ -22,6 +39,7 @@ def draw_parameters(
     n_groups: int = 0,
     given: Mapping[str, ArrayLike] | None = None,
     single: bool = False,
+    beside: Beside | None = None,
 ) -> Parameters:
     """Draw the parameters of one area from their priors, except those given.
 
@@ -40,6 +58,8 @@ def draw_parameters(
     single
         Whether agents answer once in the area: only the shares of goals are then parameters, and with stated
         importance the weights and what that depends on.
+    beside
+        What priors over states depend on beside the groups.
 
     Returns
     -------
@@ -49,8 +69,9 @@ def draw_parameters(
         (importance,); where goals are learned ``affinity`` (goal, option); with features of options ``coefficient``
         (feature,); where agents may pass ``pass_share`` (item with passing,), how many of those of weight ½ pass, or of
         those as like to have a goal as not, and ``pass_scale``; with counts and durations ``typical`` and ``spread``
-        (number,), see :func:`.draw_numbers`; with groups ``group_goal_share`` (group,
-        state) and ``group_weight_mean`` (group,).
+        (number,), see :func:`.draw_numbers`; with groups or periods ``group_goal_share`` (group, state) and
+        ``group_weight_mean`` (group,), of agents with mean covariates; with covariates ``covariate_goal`` (effect,
+        state), zero-sum over states, and ``covariate_weight`` (effect,), their effects on logits.
 
     Raises
     ------
@@ -80,6 +101,9 @@ def draw_parameters(
     if area.weights == "one":
         drawn = {name: value for name, value in drawn.items() if name not in {"weight_mean", "weight_concentration"}}
     drawn |= _draw_more(area, priors, rng)
+    path = np.zeros((0, 0)) if beside is None else beside.walk
+    goal_step, mean_step = _steps(path, n_states, priors.period_sd, rng) if len(path) else (goal_step, mean_step)
+    drawn |= _drawn_effects(beside, n_states, priors.covariate_sd, rng, weighted="weight_mean" in drawn)
     given = given or {}
     of_groups = [f"group_{name}" for name in ("goal_share", "weight_mean") if name in drawn and n_groups]
     known = [*drawn, *of_groups]
@@ -115,6 +139,24 @@ def _draw_more(area: Area, priors: Priors, rng: np.random.Generator) -> Paramete
     if n_features:
         drawn["coefficient"] = priors.taste_sd * rng.standard_normal(n_features)
     return drawn
+
+
+def _steps(
+    of_columns: NDArray[np.float64], n_states: int, sd: float, rng: np.random.Generator
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Draw coefficients of some columns; return what they make of goal logits, (row, state), and of logit m, (row,)."""
+    n = of_columns.shape[1]
+    return sd * of_columns @ _zero_sum(rng.standard_normal((n, n_states))), sd * of_columns @ rng.standard_normal(n)
+
+
+def _drawn_effects(
+    beside: Beside | None, n_states: int, sd: float, rng: np.random.Generator, *, weighted: bool
+) -> Parameters:
+    """Draw the effects of covariates, if there are any."""
+    if beside is None or not len(beside.basis):
+        return {}
+    goals, weights = _steps(beside.basis, n_states, sd, rng)
+    return {"covariate_goal": goals} | ({"covariate_weight": weights} if weighted else {})
 
 
 def _draw_baseline(area: Area, sd: float, rng: np.random.Generator) -> NDArray[np.float64]:
@@ -234,7 +276,7 @@ def _checked(area: Area, name: str, value: ArrayLike, shape: tuple[int, ...]) ->
     about = f"'truth' has {name!r} in area {area.name!r}"
     if array.shape != shape:
         raise ValueError(f"{about} of shape {array.shape}; it should be {shape}")
-    if name in {"coefficient", "affinity"}:
+    if name in {"coefficient", "affinity", "covariate_goal", "covariate_weight"}:
         if not np.isfinite(array).all():
             raise ValueError(f"{about} that is not finite")
         return array

@@ -12,10 +12,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import Fault, InputError
 from .choices import AreaChoices, Choices, Finding, Truth
+from .covariates import Covariate, kept, refuse_many_strata
 from .numbers import Measured, Numbers, kept_numbers, measured_once, number_codes, numbers_at, numbers_of
 from .situations import Situations, agent_codes, situation_stages
 from .stages import Stages, best_worst_stages, kept_stages, ranking_stages, stages_at
 from .study import Area, Study, passing
+from .validation import listed
 
 type Given = NDArray[np.integer] | NDArray[np.floating] | Situations | Measured
 """Answers of all agents to one item, see :func:`build_choices`."""
@@ -33,6 +35,7 @@ def build_choices(
     groups: Sequence[str] = (),
     group_of_agent: NDArray[np.integer] | None = None,
     survey_weight: NDArray[np.floating] | None = None,
+    covariates: Sequence[Covariate] = (),
     findings: Iterable[Finding] = (),
     source: str = "memory",
     truth: Truth | None = None,
@@ -59,6 +62,8 @@ def build_choices(
         Position in ``groups`` of each agent, −1 for none, (agent,).
     survey_weight
         Survey weights, finite and ≥ 0, (agent,).
+    covariates
+        What goals and weights depend on beside the group.
     findings
         What the reader of the table noticed already.
     source
@@ -99,7 +104,11 @@ def build_choices(
             truth = Truth(truth.goals[keep], truth.weights[keep], truth.parameters)
     _refuse_empty(areas, len(labels), n, source)
 
-    names, group, dropped = _present_groups(groups, group)
+    names, group, dropped = _present_groups(groups, group, what="groups" if study.table.period is None else "periods")
+    before, covariates = covariates, kept(covariates, keep)
+    if covariates:
+        dropped += _empty_levels(before, covariates)
+        refuse_many_strata(covariates, group, len(names))
     choices = Choices(
         study=study,
         agents=labels,
@@ -109,8 +118,9 @@ def build_choices(
         areas=tuple(areas),
         findings=(),
         source=source,
-        data_hash=data_hash(labels, names, group, weight, areas),
+        data_hash=data_hash(labels, names, group, weight, areas, covariates),
         truth=truth,
+        covariates=covariates,
     )
     from .findings import quality_findings  # noqa: PLC0415 (findings are about finished choices)
 
@@ -310,7 +320,7 @@ def _refuse_empty(areas: Sequence[AreaChoices], n: int, n_read: int, source: str
 
 
 def _present_groups(
-    groups: Sequence[str], group: NDArray[np.int64]
+    groups: Sequence[str], group: NDArray[np.int64], *, what: str
 ) -> tuple[tuple[str, ...], NDArray[np.int64], list[Finding]]:
     size = np.bincount(group[group >= 0], minlength=len(groups))
     empty = [name for name, count in zip(groups, size, strict=True) if not count]
@@ -318,8 +328,20 @@ def _present_groups(
         return tuple(groups), group, []
     position = np.append(np.cumsum(size > 0) - 1, -1)  # the last entry serves −1, agents in no group
     names = tuple(name for name, count in zip(groups, size, strict=True) if count)
-    message = f"No agent belongs to {', '.join(map(repr, empty))}; left out of the groups."
+    message = f"No agent belongs to {', '.join(map(repr, empty))}; left out of the {what}."
     return names, position[group], [Finding("empty-group", message, "note")]
+
+
+def _empty_levels(before: Sequence[Covariate], after: Sequence[Covariate]) -> list[Finding]:
+    lost = [
+        f"{one.name} = {level}"
+        for one, other in zip(before, after, strict=True)
+        for level in one.levels
+        if level not in other.levels
+    ]
+    if not lost:
+        return []
+    return [Finding("empty-level", f"No agent has {listed(lost)}; left out of what goals depend on.", "note")]
 
 
 def data_hash(
@@ -328,6 +350,7 @@ def data_hash(
     group: NDArray[np.int64],
     weight: NDArray[np.float64] | None,
     areas: Sequence[AreaChoices],
+    covariates: Sequence[Covariate] = (),
 ) -> str:
     """SHA-256 over the content, agents in the order of their labels: the order of rows does not enter."""
     order = np.argsort(agents.astype(np.dtypes.StringDType()), kind="stable")
@@ -339,6 +362,10 @@ def data_hash(
     digest.update(group[order].astype("<i8").tobytes())
     if weight is not None:
         digest.update(b"weight" + weight[order].astype("<f8").tobytes())
+    for one in covariates:
+        what = ["covariate", one.name, one.levels, one.centre, one.scale]
+        digest.update(json.dumps(what, ensure_ascii=True).encode())
+        digest.update(one.value[order].astype("<f8").tobytes())
     for area in areas:
         digest.update(area.counts.astype("<i8").tobytes())
         digest.update(area.pattern_of_agent[order].astype("<i8").tobytes())

@@ -16,6 +16,7 @@ from .judgements import long_study
 from .numbers import Measured, draw_numbers
 from .parameters import Parameters, draw_parameters, passed_of, uniform_baseline
 from .patterns import Given, build_choices
+from .simulate_covariates import default_periods, simulated_covariates, stratum_parameters, what_is_beside
 from .situations import Situations, draw_situations, entered_situations
 from .stages import draw_order
 from .study import Area, Item, Study
@@ -34,6 +35,7 @@ def simulate(
     missing: float = 0.0,
     answers_per_item: int = 5,
     situations: Choices | None = None,
+    covariates: Mapping[str, ArrayLike] | None = None,
 ) -> Choices:
     """Simulate the answers of agents whose goals and weights are then known.
 
@@ -59,9 +61,13 @@ def simulate(
         ``affinity``, (goal, option), where goals are learned, see :func:`.learned_probability`;
         ``typical`` and ``spread``, (number,), positive, of counts and durations, see :func:`.draw_numbers`;
         ``pass_share``, (item with passing,), and ``pass_scale``, positive, see :mod:`.abstain`;
-        with ``groups`` also ``group_goal_share``, (group, goal), and ``group_weight_mean``, (group,).
+        with ``groups`` or periods also ``group_goal_share``, (group, goal), and ``group_weight_mean``, (group,), of
+        agents with mean covariates;
+        where goals depend on covariates ``covariate_goal``, (effect, goal), zero-sum over goals, and
+        ``covariate_weight``, (effect,): effects on the logits per standard deviation of a number, or of each level.
     groups
-        Names of groups of equal size, or their shares by name. By default agents are in no group.
+        Names of groups of equal size, or their shares by name. By default agents are in no group. Where the study
+        names a ``period``, its periods, by default those that the study lists or else five.
     missing
         Probability that an answer is missing, at random. Agents without any answer are left out, as in any
         table.
@@ -70,6 +76,9 @@ def simulate(
     situations
         Choices whose agents' situations are taken for items of kind ``situation``: the first simulated agent is asked
         what its first agent was asked, and so on, again from the first when it has fewer. Needed with such items.
+    covariates
+        For columns of ``depends_on`` the number or level of each agent, (agent,). Those not given are drawn: one of the
+        levels or bins in the study, or a whole number from 1 to 7.
 
     Returns
     -------
@@ -92,12 +101,20 @@ def simulate(
     study = long_study(study)
     asked = _asked_situations(study, situations, n_agents)
     rng = np.random.default_rng(seed)
-    names, shares = _group_shares(groups)
+    names, shares = _group_shares(groups or default_periods(study.table))
     given = _checked_names(truth or {}, study)
     single = {area.name: _is_single(area, answers_per_item) for area in study.areas}
+    columns = simulated_covariates(study.table, n_agents, covariates or {}, rng)
+    beside = what_is_beside(study.table, columns, names)
     parameters = {
         area.name: draw_parameters(
-            area, study.priors, rng, n_groups=len(names), given=given.get(area.name), single=single[area.name]
+            area,
+            study.priors,
+            rng,
+            n_groups=len(names),
+            given=given.get(area.name),
+            single=single[area.name],
+            beside=beside,
         )
         for area in study.areas
     }
@@ -108,7 +125,8 @@ def simulate(
     answers: dict[str, Given] = {}
     # one stream per area: what is given for one area leaves the others as they were
     for column, (area, stream) in enumerate(zip(study.areas, rng.spawn(len(study.areas)), strict=True)):
-        goal, weight = _draw_states(area, parameters[area.name], group_of_agent, rng=stream)
+        of_agent = stratum_parameters(parameters[area.name], columns, group_of_agent, len(names))
+        goal, weight = _draw_states(area, *of_agent, rng=stream)
         goals[:, column] = np.array([*area.goals, None], dtype=object)[goal]
         weights[:, column] = weight
         answers |= _draw_answers(
@@ -137,6 +155,7 @@ def simulate(
         answers,
         groups=names,
         group_of_agent=group_of_agent if names else None,
+        covariates=columns,
         source="simulation",
         truth=Truth(
             goals=pd.DataFrame(goals, index=index, columns=areas, dtype=object),
@@ -340,6 +359,9 @@ def _study_of_table(study: Study, groups: Sequence[str]) -> Study:
     )
     changes: dict[str, Any] = {"agent": table.agent or _free("agent", used), "survey_weight": None, "times": None}
     changes["group"] = (table.group or _free("group", used | {changes["agent"]})) if groups else None
+    if table.period is not None:
+        changes |= {"group": None, "periods": tuple(groups), "systems": ()}
+        return study.model_copy(update={"table": table.model_copy(update=changes)})
     # declaring the groups keeps their order; where the study declares them, their codes are kept
     if not set(groups) <= set(table.groups):
         changes["groups"] = {name: (name,) for name in groups}

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from .abstain import Abstain
+from .covariate_study import CovariateColumn
 from .log_study import Log
 from .numbers import KINDS as NUMBERS
 from .stated import Stated
@@ -111,6 +112,17 @@ class Table(Part):
         Names of groups that are AI systems or other machines, not people: they are shown however few they are.
     groups
         Merged groups, name → codes of the group column. Codes not listed are as ``group_missing`` says.
+    depends_on
+        Columns about agents that goal shares and weights depend on, in all areas.
+    covariates
+        What these columns hold, by name, where their labels do not say.
+    covariate_missing
+        What an agent is without a value in one of them: an ``"error"``, or of a ``"level"`` of its own.
+    period
+        Name of the column that says when the agents were asked. Periods take the place of groups, with goal shares and
+        weights that follow a random walk over them; an agent asked in two periods is two agents.
+    periods
+        All periods in order, also those without agents; empty for those of the table, in the order of their labels.
     limits
         Sizes above which a table is refused.
     """
@@ -136,6 +148,11 @@ class Table(Part):
     thousands: Literal["", ",", ".", " ", "'"] = ""
     systems: Texts = ()
     groups: dict[Text, Texts] = Field(default_factory=dict)
+    depends_on: Texts = ()
+    covariates: dict[Text, CovariateColumn] = Field(default_factory=dict)
+    covariate_missing: Literal["error", "level"] = "error"
+    period: Text | None = None
+    periods: Texts = ()
     limits: Limits = Limits()
 
     @property
@@ -397,6 +414,11 @@ class Priors(Part):
         Standard deviation of the zero-sum baseline logits, per item.
     group_sd
         Standard deviation of a group's deviation of goal logits and of the logit of m.
+    covariate_sd
+        Standard deviation of the effect of a covariate on the goal logits (zero-sum over goals) and on the logit of m:
+        per standard deviation of a number, of each level of a categorical column (zero-sum over levels).
+    period_sd
+        Standard deviation of the step from a period to the next, of goal logits (zero-sum) and of the logit of m.
     importance_scale
         Median and standard deviation of the logarithm of the scale λ of stated importance (log-normal).
     affinity_sd
@@ -422,6 +444,8 @@ class Priors(Part):
     weight_concentration: Pair = (4.0, 1.0)
     baseline_sd: Positive = 1.0
     group_sd: Positive = 0.5
+    covariate_sd: Positive = 0.5
+    period_sd: Positive = 0.3
     importance_scale: Pair = (4.0, 0.5)
     affinity_sd: Positive = 1.5
     taste_sd: Positive = 1.0
@@ -514,7 +538,7 @@ class Study(Part):
                         del item[key]
             if area["abstain"] is None:
                 del area["abstain"]
-        plain["table"] = {key: value for key, value in plain["table"].items() if value is not None}
+        plain["table"] = _without_none(plain["table"])
         log = plain.pop("log")
         if log is not None:
             plain["log"] = _without_none(log)

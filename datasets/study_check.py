@@ -13,6 +13,7 @@ from ..errors import LISTED, InputError, brief, shown
 from ..forward_model.problem_area import conflict_matrix
 from .abstain import Abstain
 from .abstain_check import check_passing, checked_abstain, with_passing
+from .covariate_check import check_covariates
 from .importance_item import importance_item
 from .item_check import check_kind, check_objects, check_situations, with_sides
 from .judgements import check_judgements, with_pairs
@@ -124,6 +125,7 @@ def _table(raw: Any, faults: StudyFaults) -> Table | None:
     if table.delimiter is not None and (table.delimiter in '"\r\n\0' or not table.delimiter.isascii()):
         message = f"{shown(table.delimiter)} cannot separate fields."
         faults.add("wrong-value", message, "Give one ASCII character, a comma, say.", "delimiter")
+    check_covariates(table, faults)
     return table
 
 

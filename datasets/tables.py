@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from ..errors import LISTED, Fault, InputError, shown
 from .agent_columns import agent_groups, agent_labels, agent_weights
 from .choices import Choices, Finding
+from .covariate_columns import agent_covariates, agent_periods, apart_by_period
 from .judgements import long_study, read_judgements
 from .look_alike import near_duplicates
 from .number_columns import every_wide_number, long_numbers
@@ -62,7 +64,7 @@ def read_table(table: Any, study: Study, *, delimiter: str | None = None, source
     _check_delimiter(delimiter)
     layout = study.table
     roles = [layout.agent, layout.group, layout.survey_weight, layout.times]
-    roles.append(layout.situation)
+    roles += [layout.situation, layout.period, *layout.depends_on]
     items = [c for item in study.items for c in (*item.columns, *item.other_columns)]
     in_rows = [layout.item, layout.first, layout.second, layout.answer]  # one answer to a row
     roles += in_rows if layout.layout in {"long", "judgements"} else items
@@ -78,7 +80,7 @@ def read_table(table: Any, study: Study, *, delimiter: str | None = None, source
             reading.add("no-rows", message, "Give one line per agent, or per answer.")
         reading.stop()
     _check_pasted(reading, present)
-    agents, agent_of_row = agent_labels(reading)
+    agents, agent_of_row = apart_by_period(reading, *agent_labels(reading))
     times = row_times(reading)
     answers: dict[str, Given] = {}
     if layout.layout == "judgements":
@@ -88,7 +90,9 @@ def read_table(table: Any, study: Study, *, delimiter: str | None = None, source
     else:
         answers = _wide(reading, agent_of_row, len(agents))
     answers = stated_together(reading, answers, agent_of_row, len(agents))
-    groups, group = agent_groups(reading, agent_of_row, len(agents))
+    by_group = agent_groups if layout.period is None else agent_periods
+    groups, group = by_group(reading, agent_of_row, len(agents))
+    covariates = agent_covariates(reading, agent_of_row, len(agents))
     weight = agent_weights(reading, agent_of_row, len(agents))
     if reading.faults and not text.faults:  # rows that could not be split may hold the answers
         _check_empty(reading, agents, answers)
@@ -99,6 +103,7 @@ def read_table(table: Any, study: Study, *, delimiter: str | None = None, source
         answers = {item: given[rows] for item, given in answers.items() if isinstance(given, np.ndarray)}
         group = None if group is None else group[rows]
         weight = None if weight is None else weight[rows]
+        covariates = tuple(replace(one, value=one.value[rows]) for one in covariates)
     return build_choices(
         long_study(study, set(answers)),
         agents,
@@ -106,6 +111,7 @@ def read_table(table: Any, study: Study, *, delimiter: str | None = None, source
         groups=groups,
         group_of_agent=group,
         survey_weight=weight,
+        covariates=covariates,
         findings=reading.findings,
         source=text.source,
     )
@@ -124,6 +130,8 @@ def _check_columns(reading: Reading, wanted: Sequence[str]) -> list[str]:
     roles = {layout.agent: "agent", layout.group: "group", layout.survey_weight: "survey_weight"}
     roles |= {layout.item: "item", layout.answer: "answer", layout.times: "times"}
     roles |= {layout.situation: "situation", layout.first: "first", layout.second: "second"}
+    roles |= {layout.period: "period"}
+    roles |= dict.fromkeys(layout.depends_on, "depends_on")
     for name in lacking:
         what = f"'table.{roles[name]}' names" if name in roles else "The study names an item with"
         remedy = hint(name, names, f"Its columns are {listed(names)}.")

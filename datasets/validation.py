@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from ..errors import LISTED, Fault, brief, shown
+from .covariate_study import CovariateColumn
 from .look_alike import folded
 from .study import Feature, Limits
 
@@ -139,7 +140,7 @@ def _add_problem(problem: Any, path: str, known: tuple[str, ...], faults: StudyF
     name = ".".join([*([path] if path else []), *loc])
     kind, value = problem["type"], problem["input"]
     if kind == "extra_forbidden":  # within [table.limits] or a feature, the parts within a part
-        part = Feature if "features" in loc[:-1] else Limits
+        part = CovariateColumn if loc[0] == "covariates" else Feature if "features" in loc[:-1] else Limits
         _add_unknown(key, ".".join([path, *loc[:-1]]), tuple(part.model_fields), faults)
     elif kind == "missing":
         faults.add("missing-key", f"The key {shown(name)} is missing.", f"Add it below [{path}].", f"[{path}]")

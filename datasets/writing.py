@@ -11,6 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from .choices import AreaChoices, Choices
+from .covariate_columns import beside_columns
 from .numbers import number_text, numbers_at
 from .ranking_columns import order_columns
 from .stages import order_text
@@ -84,6 +85,7 @@ def _agent_columns(choices: Choices, rows: NDArray[np.int64]) -> dict[str, pa.Ar
             raise ValueError("some agents are in no group, and 'group_missing' of the study is \"error\"")
         codes = [layout.groups[name][0] if name in layout.groups else name for name in choices.groups]
         columns[layout.group] = _text(codes, group, _blank(layout, codes))
+    columns |= beside_columns(choices, rows)
     if layout.survey_weight is not None and choices.survey_weight is not None:
         weight = [repr(w).replace(".", layout.decimal) for w in choices.survey_weight.tolist()]
         columns[layout.survey_weight] = pa.array(weight, type=pa.string()).take(rows)

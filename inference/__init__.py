@@ -14,6 +14,7 @@ from .conflict_sensitivity import conflict_sensitivity
 from .contributions import contributions
 from .conventions import conventions
 from .conventions_report import conventions_report
+from .covariates import covariates
 from .determined import determined
 from .export import to_csv
 from .fit import fit
@@ -45,6 +46,7 @@ __all__ = [
     "contributions",
     "conventions",
     "conventions_report",
+    "covariates",
     "determined",
     "fit",
     "further_apart",

@@ -24,6 +24,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .area_scores import unit_mixture
 from .density import AreaDensity, at_face_value, chunks, option_log_probability, state_prior
 from .parameters import constrain
 from .thinning import evenly
@@ -93,13 +94,13 @@ def observed_tables(density: AreaDensity) -> Tables:
     same = item[:, None] == item
     diagonal, cell = np.arange(len(area.items)), np.arange(len(item))
 
-    n_groups, n_items, n_cells = rows.n_priors, len(area.items), len(item)
+    n_groups, n_items, n_cells = density.n_units, len(area.items), len(item)
     n = np.zeros((n_groups, n_items))
     shares, pair = np.zeros((n_groups, n_cells)), np.zeros((n_groups, n_cells, n_cells))
     n_pair, one, both = (np.zeros((n_groups, n_items, n_items)) for _ in range(3))
     inverse_n, own = np.zeros((n_groups, n_items)), np.zeros((3, n_groups, n_items))
     for h in range(n_groups):
-        mine = rows.group == h
+        mine = density.unit_of_row == h
         w, c, a, i = rows.multiplicity[mine], counts[mine], answered[mine], inverse[mine]
         n[h], inverse_n[h], shares[h] = w @ a, w @ i, w @ share[mine]
         ordered = (c * (w[:, None] * per_pair[mine][:, item])).T @ c
@@ -136,6 +137,7 @@ def cell_probabilities(
 ) -> Iterator[tuple[Array, Array]]:
     """Yield P(cell | state), (draw, state, cell), and the prior over states, (draw, H, state), some draws at a time.
 
+    The prior of a group whose agents differ in covariates is the mean over its agents.
     At most :data:`MOST_DRAWS` of the draws are used. ``merge`` is that of :class:`Tables`; ``per_draw`` is how many
     numbers the caller makes of each draw.
     """
@@ -144,4 +146,5 @@ def cell_probabilities(
     for part in chunks(density, len(used), per_draw=per_draw):
         values = constrain(density.parameters, used[part], density.n_options)
         p = np.exp(option_log_probability(density, values)) @ merge
-        yield p, np.exp(state_prior(density, values))
+        prior = np.exp(state_prior(density, values))
+        yield p, prior if density.parameters.design is None else np.matmul(unit_mixture(density), prior)

@@ -13,7 +13,7 @@ from scipy.linalg import LinAlgError
 
 from .annealing import annealed_draws
 from .area_scores import exported_quantities
-from .density import AreaDensity, is_large, row_log_likelihood, with_nodes
+from .density import AreaDensity, evaluation_cells, is_large, row_log_likelihood, with_nodes
 from .importance import MAX_KHAT, ImportanceDraws, importance_draws, resample
 from .large_fit import large_draws, large_modes
 from .learned_goals import relabel, with_pivot
@@ -173,8 +173,7 @@ def _better_than_nuts(draws: ImportanceDraws) -> bool:
 
 def _proposals(density: AreaDensity, draws: int) -> int:
     """Return the number of importance draws per round: five for each draw kept, two where an evaluation is dear."""
-    rows = density.rows
-    cells = (len(rows.first) + len(rows.second)) * density.states.n_states * rows.n_priors + rows.n_rows
+    cells = evaluation_cells(density)
     cells += sum(table.cells for table in (*density.table.stages, *density.table.numbers))
     return draws * (5 if cells <= _CHEAP else 2)
 

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from ..forward_model.pair_sums import PairScores, TotalsScores, divide, totals_scores
 from .density import AreaDensity
+from .design import covariate_effects
 from .learned_conflict import conflict_of
 from .learned_goals import goal_answers, learned_options
-from .parameters import constrain
+from .parameters import Values, constrain
 from .posterior_states import StateDraws, draw_states
 from .states import log_node_prior
 
@@ -58,9 +59,24 @@ def padded_conflict(density: AreaDensity, theta: Array) -> Array:
 
 
 def prior_shares(density: AreaDensity) -> Array:
+    """Return the share of the agents in each group (or period), survey-weighted, those in none last, (group,)."""
+    totals = np.bincount(density.unit_of_row, density.rows.multiplicity, density.n_units)
+    return totals / totals.sum()
+
+
+def stratum_shares(density: AreaDensity) -> Array:
     """Return the share of the agents that each prior over states holds, survey-weighted, (prior,)."""
     totals = np.bincount(density.rows.group, density.rows.multiplicity, density.rows.n_priors)
     return totals / totals.sum()
+
+
+def unit_mixture(density: AreaDensity) -> Array:
+    """Return the share of each prior over states in its group (or period), survey-weighted, (group, prior)."""
+    share, unit = stratum_shares(density), density.unit_of_prior
+    of_unit = np.bincount(unit, share, density.n_units)
+    mixture = np.zeros((density.n_units, len(share)))
+    mixture[unit, np.arange(len(share))] = share / np.where(of_unit > 0, of_unit, 1)[unit]
+    return mixture
 
 
 def area_scores(
@@ -77,7 +93,7 @@ def area_scores(
     rng
         Draws the states of the sample.
     shares
-        Share of each prior over states in the population, (prior,); default as in the data.
+        Share of each group in the population, those in none last, (group,); default as in the data.
     """
     states = draw_states(density, theta, rng)
     conflict = padded_conflict(density, theta)
@@ -89,6 +105,7 @@ def population_scores(density: AreaDensity, theta: Array, *, shares: Array | Non
     """Return the scores of infinitely many agents like these, pairs with replacement, for each parameter vector.
 
     With s_h[g] = π_hg E_h[√w]: s_hᵀCs_h within group h, s_aᵀCs_b between, and Σ φ_h s_h overall, φ the group shares.
+    Where goals and weights depend on covariates s_h is the mean over the strata of the group, by their shares in it.
 
     Parameters
     ----------
@@ -106,6 +123,15 @@ def _population_scores(density: AreaDensity, theta: Array, conflict: Array, shar
 
 
 def population_totals(density: AreaDensity, theta: Array) -> tuple[Array, Array]:
+    """Return goal shares and their mass √w of each group (or period), both (draw, group, share)."""
+    share, root = stratum_totals(density, theta)
+    if density.parameters.design is None:
+        return share, root
+    mixture = unit_mixture(density)
+    return np.matmul(mixture, share), np.matmul(mixture, root)
+
+
+def stratum_totals(density: AreaDensity, theta: Array) -> tuple[Array, Array]:
     """Return goal shares and their mass √w of each prior over states, both (draw, prior, share)."""
     values, states = constrain(density.parameters, theta, density.n_options), density.states
     share = np.exp(values.prior_log_share)
@@ -122,20 +148,33 @@ def population_totals(density: AreaDensity, theta: Array) -> tuple[Array, Array]
 def exported_quantities(density: AreaDensity, theta: Array) -> Array:
     """Return what leaves a fit for each parameter vector, (draw, quantity).
 
-    Goal shares and mean weight of each prior over states, contention and misalignment of the population, overall and
-    within each group, and what learned goals favour.
+    Goal shares and mean weight of each group, contention and misalignment of the population, overall and within each
+    group, the effects of covariates, and what learned goals favour.
     """
     values = constrain(density.parameters, theta, density.n_options)
-    scores, share = population_scores(density, theta), np.exp(values.prior_log_share)
+    scores = population_scores(density, theta)
+    share, mean = group_values(density, values)
     parts = [share.reshape(len(theta), -1)]
-    if values.prior_mean is not None:
-        parts.append(values.prior_mean)
+    if mean is not None:
+        parts.append(mean)
+    if density.parameters.design is not None:
+        goals, weights = covariate_effects(density.parameters, theta)
+        parts += [goals.reshape(len(theta), -1), *([] if weights is None else [weights])]
     for score in (scores.overall, scores.groups):
         for each in (score.contention, score.misalignment):
             parts.append(each[:, None] if each.ndim == 1 else np.diagonal(each, axis1=1, axis2=2))
     if values.affinity is not None:
         parts.append(goal_answers(density, theta)[:, :, learned_options(density)].reshape(len(theta), -1))
     return np.concatenate(parts, axis=1)
+
+
+def group_values(density: AreaDensity, values: Values) -> tuple[Array, Array | None]:
+    """Return goal shares of each group (or period), (draw, group, share), and its mean weight, (draw, group)."""
+    share, mean = np.exp(values.prior_log_share), values.prior_mean
+    if density.parameters.design is None:
+        return share, mean
+    mixture = unit_mixture(density)
+    return np.matmul(mixture, share), None if mean is None else mean @ mixture.T
 
 
 def _pairs(share: Array, root: Array, conflict: Array) -> PairScores:

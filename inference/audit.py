@@ -79,7 +79,8 @@ def _schema(fit: xr.DataTree) -> Check:
 
 
 def _data(fit: xr.DataTree, choices: Choices) -> Check:
-    found = data_hash(choices.agents, choices.groups, choices.group_of_agent, choices.survey_weight, choices.areas)
+    of_agents = (choices.agents, choices.groups, choices.group_of_agent, choices.survey_weight)
+    found = data_hash(*of_agents, choices.areas, choices.covariates)
     same = found == attribute(fit, "data_hash") and choices.n_agents == attribute(fit, "n_agents")
     return _one("data-hash", same, "The answers in the result are not those whose hash it states.")
 

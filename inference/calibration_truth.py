@@ -18,10 +18,13 @@ from .. import forward_model
 from ..datasets.answer_probability import option_probabilities
 from ..datasets.choices import AreaChoices, Choices
 from ..datasets.parameters import passed_of, uniform_baseline
+from ..datasets.simulate_covariates import stratum_parameters
 from ..datasets.study import Study
+from ..datasets.zero_sum import zero_sum_basis
 from ..forward_model.aggregation import mean_over_areas, relative_over_areas
 from .density import AreaDensity, at_face_value
-from .parameters import zero_sum_basis
+from .design import Design
+from .parameters import Parameters
 from .sensitivity import SCORES
 from .states import States
 
@@ -121,9 +124,16 @@ def _group_shares(choices: Choices) -> Array:
     return np.bincount(choices.group_of_agent, minlength=len(choices.groups)) / choices.n_agents
 
 
+def _of_agents(choices: Choices, area: AreaChoices) -> tuple[Mapping[str, Array], NDArray[np.int64]]:
+    """Return the true parameters, with goal shares and mean weights of each kind of agent, and the kind of each."""
+    group = choices.group_of_agent if choices.groups else np.zeros(choices.n_agents, dtype=np.int64)
+    true = dict(true_parameters(choices, area.name))
+    return stratum_parameters(true, choices.covariates, group, len(choices.groups))
+
+
 def _population_totals(choices: Choices, area: AreaChoices) -> tuple[Array, Array]:
     """Return goal shares and their mass √w of each group, both (group, share); E√w from the Beta in closed form."""
-    true = true_parameters(choices, area.name)
+    true, kind = _of_agents(choices, area)
     share = true.get("group_goal_share", true["goal_share"][None])
     mean_root = np.ones(len(share))
     if "weight_mean" in true:
@@ -132,7 +142,13 @@ def _population_totals(choices: Choices, area: AreaChoices) -> tuple[Array, Arra
         mean_root = np.exp(gammaln(a + 0.5) - gammaln(a) + gammaln(a + b) - gammaln(a + b + 0.5))
     root = share * mean_root[:, None]
     root[:, len(area.goals) :] = 0
-    return share, root
+    if not choices.covariates:
+        return share, root
+    group = choices.group_of_agent if choices.groups else np.zeros(choices.n_agents, dtype=np.int64)
+    n_groups = max(len(choices.groups), 1)
+    size = np.bincount(group, minlength=n_groups)[:, None]
+    totals = [np.array([np.bincount(group, column, n_groups) for column in x[kind].T]).T for x in (share, root)]
+    return totals[0] / size, totals[1] / size
 
 
 def true_theta(density: AreaDensity, choices: Choices) -> Array:
@@ -151,6 +167,8 @@ def true_theta(density: AreaDensity, choices: Choices) -> Array:
         theta[at["conc"]] = np.log(true["weight_concentration"])
         if layout.n_deviating:
             theta[at["mean_dev"]] = (logit(true["group_weight_mean"]) - logit(true["weight_mean"])) / sd
+    if layout.design is not None:
+        theta[at["share_effect"]], theta[at["mean_effect"]] = _true_effects(layout, layout.design, true)
     if layout.option_sizes:
         with np.errstate(divide="ignore"):
             logits = np.where(density.area.is_pass, 0.0, np.log(true["baseline"]))
@@ -173,6 +191,25 @@ def true_theta(density: AreaDensity, choices: Choices) -> Array:
     if any(layout.passes):
         theta[at["pass"]], theta[at["pass_scale"]] = logit(true["pass_share"]), np.log(true["pass_scale"])
     return theta
+
+
+def _true_effects(layout: Parameters, design: Design, true: Mapping[str, Array]) -> tuple[Array, Array]:
+    """Return the coordinates of the effects of covariates and of the walk over periods."""
+    goals, means = np.zeros((layout.n_effects, layout.n_shares)), np.zeros(layout.n_effects)
+    scales, n = design.scales(layout.priors), design.n_covariates
+    if n:
+        back = np.linalg.pinv(design.basis)
+        goals[:n] = back @ true["covariate_goal"]
+        means[:n] = back @ true["covariate_weight"] if layout.weighted else 0.0
+    if design.n_steps:
+        first = np.unique(design.unit, return_index=True)[1]
+        back = np.linalg.pinv(design.columns[first, n:])
+        goals[n:] = back @ (np.log(true["group_goal_share"]) - np.log(true["goal_share"]))
+        if layout.weighted:
+            means[n:] = back @ (logit(true["group_weight_mean"]) - logit(true["weight_mean"]))
+    centred = goals - goals.mean(axis=1, keepdims=True)
+    shares = centred @ zero_sum_basis(layout.n_shares) / scales[:, None]
+    return shares.ravel(), means / scales if layout.weighted else np.zeros(0)
 
 
 def true_log_likelihood(density: AreaDensity, choices: Choices, study: Study) -> float:
@@ -206,14 +243,14 @@ def true_log_likelihood(density: AreaDensity, choices: Choices, study: Study) ->
     )
     with np.errstate(divide="ignore"):
         log_p = np.maximum(np.log(p), -1e300)  # an option never chosen counts 0 times
-    prior = np.stack([_state_prior(true, density, h) for h in range(max(len(choices.groups), 1))])
+    of_kind, kind = _of_agents(choices, area)
+    prior = np.stack([_state_prior(of_kind, density, h) for h in range(int(kind.max()) + 1)])
     counts = area.counts[area.pattern_of_agent].astype(float)
-    group = choices.group_of_agent if choices.groups else np.zeros(choices.n_agents, dtype=np.int64)
     later = _log_later(area, log_p, true.get("coefficient", np.zeros(0)))
     for place in range(len(area.numbers)):
         later += _log_numbers(area, place, true, states)
     later = later[area.pattern_of_agent]
-    return float(logsumexp(counts @ log_p.T + later + prior[group], axis=1).sum())
+    return float(logsumexp(counts @ log_p.T + later + prior[kind], axis=1).sum())
 
 
 def _log_later(area: AreaChoices, log_p: Array, coefficient: Array) -> Array:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..forward_model.pair_sums import TotalsScores, totals_scores
-from .area_scores import population_totals
+from .area_scores import stratum_totals
 from .density import AreaDensity
 from .drawn_again import AreaDraws, Units, UnitStates, unit_states
 from .parameters import constrain
@@ -62,7 +62,7 @@ class Scored:
 
 
 def changed_sample(area: AreaDraws, units: Units, changes: Sequence[Change]) -> tuple[Array, Array]:
-    """Return the totals of the states of these agents before and after, both (draw, prior, 3, share).
+    """Return the totals of the states of these agents before and after, both (draw, group, 3, share).
 
     Parameters
     ----------
@@ -81,8 +81,8 @@ def changed_sample(area: AreaDraws, units: Units, changes: Sequence[Change]) -> 
     rng = np.random.default_rng(
         np.random.SeedSequence(area.stream.entropy, spawn_key=(*area.stream.spawn_key, 1))  # who moves
     )
-    n_priors, k = area.density.rows.n_priors, area.density.states.n_goals + 1
-    shape = (len(area.theta), n_priors, 3, k)
+    n_groups, k = area.density.n_units, area.density.states.n_goals + 1
+    shape = (len(area.theta), n_groups, 3, k)
     before, after = np.zeros(shape), np.zeros(shape)
     for drawn in unit_states(area, units):
         for unit, (prior, change) in enumerate(zip(units.prior, changes, strict=True)):
@@ -159,38 +159,50 @@ def _changed_totals(density: AreaDensity, own: Array, drawn: UnitStates, unit: i
 
 
 def sample_scores(totals: Array, conflict: Array) -> TotalsScores:
-    """Return the scores of these agents from totals of their states, (draw, prior, 3, share)."""
+    """Return the scores of these agents from totals of their states, (draw, group, 3, share)."""
     return totals_scores(totals[:, :, 0], totals[:, :, 1], totals[:, :, 2], padded(conflict, totals.shape[-1]))
 
 
 def changed_population(area: AreaDraws, units: Units, changes: Sequence[Change], within: Array) -> tuple[Array, Array]:
-    """Return goal shares and their mass √w of each prior after the change, both (draw, prior, share).
+    """Return goal shares and their mass √w of each group after the change, both (draw, group, share).
 
     Parameters
     ----------
     area, units, changes
         As for :func:`changed_sample`.
     within
-        Share of each unit in its prior, (unit,): its agents stand for so many like them. Those removed have none.
+        Share of each unit in its group, (unit,): its agents stand for so many like them. Those removed have none.
     """
-    share, root = population_totals(area.density, area.theta)
+    share, root = stratum_totals(area.density, area.theta)
     states, k = area.density.states, area.density.states.n_goals + 1
     mean_root = [_mean_root(area, change) for change in changes]
-    total = np.zeros((2, len(area.theta), area.density.rows.n_priors, k))
-    for unit, (h, change) in enumerate(zip(units.prior, changes, strict=True)):
-        goals, mass = np.zeros((2, len(share), k))
-        goals[:, : share.shape[2]], mass[:, : root.shape[2]] = share[:, h], root[:, h]
-        if not change.nothing:
-            mass[:, : states.n_goals] = share[:, h, : states.n_goals] * mean_root[unit][:, h, None]
-        if change.goal is not None:
-            moved = mass.sum(axis=1) if change.weight is None else mean_root[unit][:, h]
-            goals, mass = (1 - change.share) * goals, (1 - change.share) * mass
-            goals[:, change.goal] += change.share
-            if change.goal < states.n_goals:
-                mass[:, change.goal] += change.share * moved
-        total[:, :, h] += within[unit] * np.stack([goals, mass])
+    total = np.zeros((2, len(area.theta), area.density.n_units, k))
+    mixture = _strata_of_units(area.density, units)
+    for unit, (group, change) in enumerate(zip(units.prior, changes, strict=True)):
+        for h in np.flatnonzero(mixture[unit]):
+            goals, mass = np.zeros((2, len(share), k))
+            goals[:, : share.shape[2]], mass[:, : root.shape[2]] = share[:, h], root[:, h]
+            if not change.nothing:
+                mass[:, : states.n_goals] = share[:, h, : states.n_goals] * mean_root[unit][:, h, None]
+            if change.goal is not None:
+                moved = mass.sum(axis=1) if change.weight is None else mean_root[unit][:, h]
+                goals, mass = (1 - change.share) * goals, (1 - change.share) * mass
+                goals[:, change.goal] += change.share
+                if change.goal < states.n_goals:
+                    mass[:, change.goal] += change.share * moved
+            total[:, :, group] += within[unit] * mixture[unit, h] * np.stack([goals, mass])
     total[:, :, np.bincount(units.prior, within) == 0] = np.nan
     return total[0], total[1]
+
+
+def _strata_of_units(density: AreaDensity, units: Units) -> Array:
+    """Return the share of each prior over states among the agents of each unit, (unit, prior); 0 in empty units."""
+    rows = density.rows
+    weight = (rows.multiplicity / rows.agents)[rows.row_of_agent]
+    place = units.of_agent * rows.n_priors + rows.group[rows.row_of_agent]
+    total = np.bincount(place, weight, len(units.prior) * rows.n_priors).reshape(len(units.prior), rows.n_priors)
+    of_unit = total.sum(axis=1, keepdims=True)
+    return np.asarray(total / np.where(of_unit > 0, of_unit, 1))
 
 
 def _mean_root(area: AreaDraws, change: Change) -> Array:

@@ -276,7 +276,7 @@ def _area_change(reader: _Reader, area: AreaDraws, removed: set[tuple[str, str]]
         change = _change_of(reader, name, removed, choices.groups[group] if group >= 0 else None, label)
         own[place] = kinds.setdefault(change, len(kinds))
     units = with_units(area.density, own)
-    only = choices.groups[0] if len(choices.groups) == 1 and area.density.rows.n_priors == 1 else None
+    only = choices.groups[0] if len(choices.groups) == 1 and area.density.n_units == 1 else None
     of_prior = [_change_of(reader, name, removed, group or only, None) for group in area.density.prior_names]
     every = list(kinds)
     changes = [of_prior[p] if k < 0 else every[k] for p, k in zip(units.prior, units.own, strict=True)]

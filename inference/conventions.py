@@ -25,6 +25,7 @@ from ..forward_model.weight_means import WEIGHT_MEANS, mean_of_two
 from .area_scores import padded_conflict
 from .conventions_reading import reading, sensitivity
 from .density import AreaDensity, state_prior, uses_kappa, with_nodes
+from .design_notes import fixed_scales, has_covariates, has_periods
 from .importance import MAX_KHAT, importance_draws, resample, smooth
 from .learned_goals import with_pivot
 from .mode import find_modes
@@ -54,6 +55,8 @@ _PRIORS = {
     "weight-concentration prior": "mean",
     "affinity prior": "sd",
     "group prior": "sd",
+    "covariate prior": "sd",
+    "period prior": "sd",
 }
 """What is halved and doubled of each prior."""
 
@@ -208,6 +211,8 @@ def _alternatives(
             ),
             ("affinity prior", {"affinity_sd": priors.affinity_sd * x}, lambda d: d.parameters.n_learned > 0),
             ("group prior", {"group_sd": priors.group_sd * x}, lambda d: d.parameters.n_deviating > 0),
+            ("covariate prior", {"covariate_sd": priors.covariate_sd * x}, has_covariates),
+            ("period prior", {"period_sd": priors.period_sd * x}, has_periods),
         ):
             changed = [_with_priors(d, change) if concerned(d) else None for d in densities]
             if any(changed):
@@ -229,7 +234,8 @@ def _with_priors(density: AreaDensity, change: Mapping[str, Any]) -> AreaDensity
 
 def _drawn(own: AreaDensity, new: AreaDensity, theta: Array, shares: Array, rng: np.random.Generator) -> _Draws:
     """Return the scores under another prior or κ: stored draws reweighted if that can be trusted, else a new fit."""
-    same_likelihood = new.area is own.area and new.parameters.priors.group_sd == own.parameters.priors.group_sd
+    scales = fixed_scales(new.parameters.priors), fixed_scales(own.parameters.priors)
+    same_likelihood = new.area is own.area and scales[0] == scales[1]
     if same_likelihood and own.size:
         log_weight, khat = smooth(log_prior(new.parameters, theta) - log_prior(own.parameters, theta))
         weight = np.exp(log_weight)

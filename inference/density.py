@@ -17,6 +17,7 @@ from ..datasets.choices import AreaChoices, Choices
 from ..datasets.learned_goals import goal_names
 from ..datasets.numbers import KINDS as NUMBERS
 from ..datasets.study import Priors
+from .design import arrange
 from .marginal import LARGE_CELLS, Evaluation, Rows, evaluate, gradients, make_rows
 from .number_table import make_number_tables, numbers_by_pattern, pull_back_numbers
 from .option_table import OptionTable, log_option_probability, make_table, pull_back, pull_back_passing
@@ -48,7 +49,8 @@ class AreaDensity:
     states, table, rows, parameters
         Hidden cells, constants of the option table, distinct rows, parameter layout.
     prior_names
-        Name of each prior over states: groups in order, then ``None`` for agents in no group.
+        Names of the groups (or periods) that scores are told of, in order, then ``None`` for agents in none. Each has
+        a prior over states, or several where these depend on covariates.
     pivot
         Answers of learned goals in the order that gives them their labels, (goal, option); see
         :mod:`.learned_goals`. None before a mode is known, and where all goals are given.
@@ -66,6 +68,22 @@ class AreaDensity:
     def size(self) -> int:
         """Number of coordinates of a parameter vector."""
         return self.parameters.size
+
+    @property
+    def unit_of_prior(self) -> NDArray[np.int64]:
+        """Position of each prior over states in ``prior_names``, (prior,)."""
+        design = self.parameters.design
+        return np.arange(self.rows.n_priors) if design is None else design.unit
+
+    @property
+    def unit_of_row(self) -> NDArray[np.int64]:
+        """Position of each row's group in ``prior_names``, (row,)."""
+        return self.unit_of_prior[self.rows.group]
+
+    @property
+    def n_units(self) -> int:
+        """Number of groups (or periods) that scores are told of, one more for agents in none."""
+        return len(self.prior_names)
 
     @property
     def face_value(self) -> bool:
@@ -117,17 +135,12 @@ def area_density(choices: Choices, area: AreaChoices, priors: Priors) -> AreaDen
     nodes = default_nodes(int(area.n_answers.max(initial=0)), rule=area.rule, kappa=area.kappa)
     states = make_states(len(area.goals), no_goal=area.no_goal, weighted=weighted, nodes=nodes)
     table = area_table(area, states)
-    ungrouped = bool((choices.group_of_agent < 0).any())
-    # One group that holds everybody needs no deviation from the whole.
-    n_groups = len(choices.groups) if len(choices.groups) > 1 or ungrouped else 0
-    prior_of_agent = choices.group_of_agent if n_groups else np.zeros(choices.n_agents, dtype=np.int64)
-    plain = ungrouped or n_groups == 0
-    prior_of_agent = np.where(prior_of_agent < 0, n_groups, prior_of_agent)
+    arranged = arrange(choices)
     layout = baseline_layout(area) | affinity_layout(area)
     parameters = Parameters(
         states.n_shares,
-        n_groups,
-        plain,
+        arranged.n_deviating,
+        arranged.plain,
         states.weighted,
         **layout,
         priors=priors,
@@ -135,19 +148,20 @@ def area_density(choices: Choices, area: AreaChoices, priors: Priors) -> AreaDen
         n_tastes=sum(stages.features.shape[2] for stages in area.stages),
         passes=tuple(area.is_pass.tolist()) if area.is_pass.any() else (),
         numbers=tuple(numbers.kind for numbers in area.numbers),
+        design=arranged.design,
     )
     rows = make_rows(
         area.counts,
         area.item_of_option,
         area.pattern_of_agent,
-        prior_of_agent,
-        n_priors=parameters.n_priors,
+        arranged.prior_of_agent,
+        n_priors=arranged.n_priors,
         n_states=states.n_states,
         fit_weight=choices.fit_weight,
         whole=bool(table.stages or table.numbers),
+        direct=bool(choices.covariates),
     )
-    names: tuple[str | None, ...] = (*choices.groups[:n_groups], *((None,) if plain else ()))
-    return AreaDensity(area, states, table, rows, parameters, names)
+    return AreaDensity(area, states, table, rows, parameters, arranged.names)
 
 
 def area_table(area: AreaChoices, states: States) -> OptionTable:
@@ -301,10 +315,11 @@ def _evaluated(density: AreaDensity, theta: Array) -> tuple[Values, Array, Evalu
 
 def chunks(density: AreaDensity, draws: int, *, per_draw: int = 0) -> Iterator[slice]:
     """Yield slices over draws such that one evaluation stays small."""
-    rows = density.rows
+    rows, n_states = density.rows, density.states.n_states
+    each = rows.n_rows + len(rows.first) + rows.n_priors if rows.direct else len(rows.first) * rows.n_priors
     cells = max(
-        (len(rows.first) * rows.n_priors + len(rows.second)) * density.states.n_states,
-        len(rows.first) * len(rows.second) * rows.n_priors,
+        (each + len(rows.second)) * n_states,
+        0 if rows.direct else len(rows.first) * len(rows.second) * rows.n_priors,
         rows.n_rows,
         density.states.n_states * density.n_options,
         *(table.cells for table in (*density.table.stages, *density.table.numbers)),
@@ -316,10 +331,23 @@ def chunks(density: AreaDensity, draws: int, *, per_draw: int = 0) -> Iterator[s
 
 
 def is_large(density: AreaDensity) -> bool:
-    """Return whether the rows of an area are summed in parts: patterns that are not split, and very many of them."""
-    rows = density.rows
+    """Return whether the rows of an area are summed in parts: patterns that are not split, and very many of them.
+
+    Where priors depend on covariates they are not.
+    """
+    rows, design = density.rows, density.parameters.design
+    if design is not None and design.n_covariates:
+        return False
     beside = density.table.stages or density.table.numbers
     return len(rows.second) == 1 and not beside and rows.n_rows * density.states.n_states >= LARGE_CELLS
+
+
+def evaluation_cells(density: AreaDensity) -> int:
+    """Return how many numbers an evaluation of the density looks at, stages left out."""
+    rows, n_states = density.rows, density.states.n_states
+    if rows.direct:
+        return (rows.n_rows + len(rows.first) + rows.n_priors) * n_states
+    return (len(rows.first) + len(rows.second)) * n_states * rows.n_priors + rows.n_rows
 
 
 def log_density(density: AreaDensity, theta: Array) -> Array:

@@ -18,10 +18,10 @@ from .area_fit import flat_draws
 from .area_scores import padded_conflict
 from .density import AreaDensity, chunks, evaluate_rows
 from .finite_draws import filled
-from .marginal import feature_means, state_probabilities, state_totals
+from .marginal import feature_means, state_probabilities
 from .nuts import CHAINS
 from .population_pairs import padded
-from .posterior_states import _draw_totals, _drawn_one_by_one
+from .posterior_states import _draw_totals, _drawn_one_by_one, unit_totals
 from .result import attribute, choices_of, densities_of, thetas_of
 from .thinning import evenly
 from .uncertain_scores import conflict_draws
@@ -45,7 +45,7 @@ class AreaDraws:
     stream
         Seed of the states.
     shares
-        Share of each prior over states in the population, (prior,).
+        Share of each group in the population, those in none last, (group,).
     conflict
         Conflict between goal shares, (share, share), or where it is uncertain that of each draw, (draw, share, share).
     """
@@ -68,17 +68,17 @@ class AreaDraws:
 
 @dataclass(frozen=True, eq=False)
 class Units:
-    """Parts of the agents, each within one prior over states; every agent is in one.
+    """Parts of the agents, each within one group (or period); every agent is in one.
 
     Parameters
     ----------
     of_agent
         Unit of each agent, (agent,).
     prior
-        Prior over states of each unit, (unit,). The first units are the priors themselves, in their order: the agents
-        who are in no unit of their own.
+        Group of each unit, those in none last, (unit,). The first units are the groups themselves, in their order: the
+        agents who are in no unit of their own.
     own
-        The number that a unit was asked for by, −1 for the priors, (unit,).
+        The number that a unit was asked for by, −1 for the groups, (unit,).
     """
 
     of_agent: Whole
@@ -150,8 +150,8 @@ def _thinned(theta: Array, total: int) -> Array:
 
 def priors_as_units(density: AreaDensity) -> Units:
     """Return the agents of each prior over states as one unit."""
-    n_priors = density.rows.n_priors
-    return Units(density.rows.group[density.rows.row_of_agent], np.arange(n_priors), np.full(n_priors, -1))
+    n_groups = density.n_units
+    return Units(density.unit_of_row[density.rows.row_of_agent], np.arange(n_groups), np.full(n_groups, -1))
 
 
 def with_units(density: AreaDensity, own: Whole) -> Units:
@@ -162,7 +162,7 @@ def with_units(density: AreaDensity, own: Whole) -> Units:
     density
         Density of the area.
     own
-        A number ≥ 0 for agents to be taken together, as far as they share a prior, −1 for the others, (agent,).
+        A number ≥ 0 for agents to be taken together, as far as they share a group, −1 for the others, (agent,).
     """
     plain = priors_as_units(density)
     if (own < 0).all():
@@ -190,11 +190,11 @@ def unit_states(area: AreaDraws, units: Units) -> Iterator[UnitStates]:
     other = np.random.default_rng(np.random.SeedSequence(area.stream.entropy, spawn_key=key))
     rows, states, k = density.rows, density.states, density.states.n_shares
     features, exact = _features(density), _drawn_one_by_one(density)
-    one_by_one = exact[rows.group]
-    large = (np.arange(len(units.prior)) < rows.n_priors) & ~exact[units.prior]
+    one_by_one = exact[density.unit_of_row]
+    large = (np.arange(len(units.prior)) < density.n_units) & ~exact[units.prior]
     order = np.argsort(rows.row_of_agent, kind="stable")
     small = order[one_by_one[rows.row_of_agent[order]]]
-    apart = order[~one_by_one[rows.row_of_agent[order]] & (units.of_agent[order] >= rows.n_priors)]
+    apart = order[~one_by_one[rows.row_of_agent[order]] & (units.of_agent[order] >= density.n_units)]
     rows_apart = np.bincount(rows.row_of_agent[apart], minlength=rows.n_rows) > 0
     per_draw = int(one_by_one.sum()) * states.n_states + rows.n_rows * 3 * k
     for part in chunks(density, len(area.theta), per_draw=per_draw):  # as draw_states cuts, for the same numbers
@@ -217,7 +217,7 @@ def unit_states(area: AreaDraws, units: Units) -> Iterator[UnitStates]:
         totals = cells @ features
         if not exact.all():
             expected = np.zeros_like(cells) if not len(apart) else expected_apart
-            of_prior = state_totals(rows, parts, rows.agents.astype(float))
+            of_prior = unit_totals(density, parts, rows.agents.astype(float))
             for h in map(int, np.flatnonzero(~exact)):
                 _split(h, units, whole[:, h], of_prior[:, h], expected, features, cells, totals)
         yield UnitStates(part, cells, totals.reshape(*totals.shape[:2], 3, k), large)

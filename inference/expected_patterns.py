@@ -18,7 +18,7 @@ from scipy.special import logsumexp
 from ..datasets.patterns import distinct_rows
 from .density import AreaDensity, row_log_likelihood
 from .identification import simulated_counts
-from .marginal import Rows
+from .marginal import Rows, whole_patterns
 from .parameters import constrain
 
 Array = NDArray[np.float64]
@@ -181,8 +181,10 @@ def _joined(
     prior = np.concatenate([rows.group, *groups])
     kind, row = _distinct(np.column_stack([prior, everything]))
     counts, once = everything[kind], np.ones(len(kind))
-    halves = _halves(counts, area.item_of_option)
-    joint = Rows(*halves, prior[kind], rows.n_priors, np.arange(len(kind)), once.astype(np.int64), once, row)
+    halves = whole_patterns(counts) if rows.direct else _halves(counts, area.item_of_option)
+    joint = Rows(
+        *halves, prior[kind], rows.n_priors, np.arange(len(kind)), once.astype(np.int64), once, row, rows.direct
+    )
     area = replace(area, counts=counts, stages=(), numbers=())  # of a ranking the first choice
     bare = replace(density.table, stages=(), numbers=())
     return replace(density, area=area, rows=joint, table=bare), row[rows.n_rows :]

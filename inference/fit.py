@@ -31,6 +31,7 @@ from .area_scores import AreaScores, area_scores
 from .checkpoint import Checkpoint
 from .checks import Check, prior_checks, sampling_checks
 from .density import AreaDensity, at_face_value, is_large, row_log_likelihood
+from .design_notes import design_checks
 from .finite_draws import filled, unknown_where
 from .identification import identification_checks
 from .large import looked_at
@@ -337,6 +338,7 @@ def _run_checks(
         *predictive_checks(some, flat),
         *misfit_checks(some, flat, rng, uncertain=job.uncertain),
         *_some_agents(fitted.density, some),
+        *design_checks(fitted.density, flat),
     ]
 
 
@@ -359,13 +361,12 @@ def _data_checks(choices: Choices) -> list[Check]:
 
 
 def _population_shares(choices: Choices, density: AreaDensity, given: Mapping[str, float] | None) -> Array:
-    """Return the share of each prior over states in the population, (prior,)."""
-    rows = density.rows
-    totals = np.bincount(rows.group, rows.multiplicity, rows.n_priors)
+    """Return the share of each group in the population, those in none last, (group,)."""
+    totals = np.bincount(density.unit_of_row, density.rows.multiplicity, density.n_units)
     if given is None:
         return np.asarray(totals / totals.sum())
     shares = np.array([given.get(name, 0.0) if name is not None else 0.0 for name in density.prior_names], dtype=float)
-    if density.parameters.n_deviating == 0:
+    if density.n_units == 1:
         return np.ones(1)
     return np.asarray(shares / shares.sum())
 

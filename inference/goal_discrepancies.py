@@ -20,7 +20,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from .area_scores import prior_shares
+from .area_scores import stratum_shares
 from .density import AreaDensity, chunks, evaluate_rows, state_prior
 from .discrepancy import Discrepancy
 from .marginal import feature_means
@@ -58,7 +58,7 @@ def goal_discrepancies(density: AreaDensity, theta: Array) -> list[Discrepancy]:
         prior = np.exp(state_prior(density, values))  # (draw, group, state)
         means = feature_means(rows, parts, features)
         for r, p in zip(means, prior, strict=True):
-            shares[d] = prior_shares(density) @ (p @ states.is_goal)
+            shares[d] = stratum_shares(density) @ (p @ states.is_goal)
             share, mean_weight = (p @ states.is_goal)[rows.group], (p @ states.weight)[rows.group, None]
             by_extent = extent[:, None] * (r[:, :k] - share)
             by_weight = r[:, k:] - mean_weight * r[:, :k]
@@ -87,9 +87,10 @@ def _extent(density: AreaDensity) -> Array:
     rows = density.rows
     answered = (density.area.item_answers[rows.pattern] > 0).sum(axis=1).astype(float)
     some = rows.multiplicity * (answered > 0)
-    total = np.bincount(rows.group, some, rows.n_priors)
-    mean = np.bincount(rows.group, some * answered, rows.n_priors) / np.maximum(total, 1e-300)
-    return np.asarray(np.where(answered > 0, answered - mean[rows.group], 0.0))
+    unit = density.unit_of_row
+    total = np.bincount(unit, some, density.n_units)
+    mean = np.bincount(unit, some * answered, density.n_units) / np.maximum(total, 1e-300)
+    return np.asarray(np.where(answered > 0, answered - mean[unit], 0.0))
 
 
 def _skipping(goal: str) -> Callable[[float], str]:

@@ -20,7 +20,7 @@ from ..datasets.numbers import Numbers
 from ..datasets.parameters import number_priors
 from ..datasets.stages import Stages
 from ..datasets.study import Priors
-from .area_scores import prior_shares
+from .area_scores import stratum_shares
 from .checks import Check
 from .density import (
     AreaDensity,
@@ -326,7 +326,7 @@ def _share_slope(density: AreaDensity, point: Array) -> Array:
     step = 1e-5
     shifts = step * np.vstack([np.eye(density.size), -np.eye(density.size)])
     values = constrain(density.parameters, point + shifts, density.n_options)
-    shares = np.einsum("h,dhk->dk", prior_shares(density), np.exp(values.prior_log_share))
+    shares = np.einsum("h,dhk->dk", stratum_shares(density), np.exp(values.prior_log_share))
     return np.asarray((shares[: density.size] - shares[density.size :]).T / (2 * step))
 
 

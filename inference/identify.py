@@ -18,10 +18,10 @@ from scipy.linalg import null_space
 from ..datasets.choices import AreaChoices, Choices
 from ..datasets.learned_goals import kruskal
 from ..datasets.study import Priors
+from ..datasets.zero_sum import zero_sum_basis
 from .density import AreaDensity, at_face_value
 from .identification import answers_of_items, expected_information, item_rule, possible_patterns, share_information
 from .model import area_densities, resolve_priors, share_names
-from .parameters import zero_sum_basis
 
 Array = NDArray[np.float64]
 
@@ -178,6 +178,8 @@ _WORDS = {
     "pass_scale": "scale of passing",
     "location": "size of counts and durations",
     "spread": "spread of counts and durations",
+    "share_effect": "effect of {} on goals",
+    "mean_effect": "effect of {} on weights",
 }
 
 
@@ -193,6 +195,9 @@ def coordinate_names(density: AreaDensity) -> list[str]:
                 names += [f"baseline of {what}"] * basis.shape[1]
         elif block.endswith("_dev") and layout.n_deviating:
             names += [_WORDS[block].format(repr(group)) for group in groups for _ in range(size // layout.n_deviating)]
+        elif block.endswith("_effect") and layout.design is not None:
+            each = size // max(layout.n_effects, 1)
+            names += [_WORDS[block].format(what) for what in layout.design.column_names for _ in range(each)]
         elif block == "affinity":
             for goal in density.area.goals if size else ():
                 names += [_WORDS[block].format(repr(goal))] * (size // layout.n_learned)

@@ -94,7 +94,7 @@ def _predicted(entries: Entries) -> tuple[Array, Array]:
     counts = area.counts[density.rows.pattern[entries.row]] * ~density.table.ignored
     served = counts @ area.serves.T  # (entry, goal)
     times = counts @ (area.item_of_option[:, None] == np.arange(len(area.items)))
-    group = density.rows.group[entries.row]
+    group = density.unit_of_row[entries.row]
     designs, design = np.unique(np.column_stack([group, times]), axis=0, return_inverse=True)
     design = np.ravel(design)
     below, upto = np.full(served.shape, np.nan), np.full(served.shape, np.nan)

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from . import direct_rows
+
 Array = NDArray[np.float64]
 
 LARGE_CELLS = 10_000_000
@@ -46,6 +48,9 @@ class Rows:
         Sum of their weights in the likelihood, (row,).
     row_of_agent
         Row of each agent, (agent,).
+    direct
+        Whether each row is computed by itself from its whole pattern and its prior: the way of many priors, few of
+        which meet each pattern; see :mod:`.direct_rows`.
     """
 
     first: Array
@@ -58,6 +63,7 @@ class Rows:
     agents: NDArray[np.int64]
     multiplicity: Array
     row_of_agent: NDArray[np.int64]
+    direct: bool = False
 
     @property
     def n_rows(self) -> int:
@@ -116,6 +122,7 @@ def make_rows(
     n_states: int,
     fit_weight: Array | None,
     whole: bool = False,
+    direct: bool = False,
 ) -> Rows:
     """Return the rows of an area: agents with equal counts and equal prior share one.
 
@@ -131,6 +138,8 @@ def make_rows(
         Weight of each agent in the likelihood, (agent,), or None for 1.
     whole
         Whether patterns must not be split, as they hold more than their counts.
+    direct
+        Whether each row may be computed by itself, from whole patterns, where that is cheaper.
     """
     code = pattern_of_agent * n_priors + prior_of_agent
     number = np.bincount(code, minlength=len(counts) * n_priors)
@@ -139,9 +148,23 @@ def make_rows(
     pattern, group, agents = key // n_priors, key % n_priors, number[key]
     multiplicity = agents.astype(float) if fit_weight is None else np.bincount(row_of_agent, fit_weight, len(key))
     first, second, a, b = whole_patterns(counts) if whole else split_items(counts, item_of_option, n_states)
-    if len(second) == 1 and len(key) * n_states >= LARGE_CELLS:
+    large = len(second) == 1 and len(key) * n_states >= LARGE_CELLS
+    if large and not direct:
         return _large_rows(counts, pattern, group, n_priors, agents, multiplicity, row_of_agent)
-    return Rows(first, second, a[pattern], b[pattern], group, n_priors, pattern, agents, multiplicity, row_of_agent)
+    direct = direct and (large or _cheaper_directly(len(counts), len(key), len(first), len(second), n_priors))
+    if direct:
+        first, second, a, b = whole_patterns(counts)
+    halves = (first, second, a[pattern], b[pattern])
+    return Rows(*halves, group, n_priors, pattern, agents, multiplicity, row_of_agent, direct)
+
+
+def _cheaper_directly(patterns: int, rows: int, first: int, second: int, priors: int) -> bool:
+    """Return whether rows one by one cost less than all pairs of half patterns under all priors, per state.
+
+    An exponential counts 20, what is done to each number of an array 4, a term of a matrix product 0.3.
+    """
+    by_pairs = 20.0 * (first + second) + 4.0 * priors * first + 0.3 * priors * first * second
+    return 20.0 * patterns + 4.0 * rows < by_pairs
 
 
 def _large_rows(
@@ -171,7 +194,8 @@ class Evaluation:
     prior
         Prior over states, (D, prior, state), scaled by ``exp(-shift)``.
     probability
-        Scaled probability of every pair of half patterns, (D, prior, half pattern, half pattern).
+        Scaled probability of every pair of half patterns, (D, prior, half pattern, half pattern); of direct rows, that
+        of each row, (D, row).
     row_loglik
         Log likelihood of each row, (D, row), for one agent.
     """
@@ -212,6 +236,10 @@ def evaluate(rows: Rows, log_p: Array, log_prior: Array, later: Array | None = N
     first = np.exp(one - one_max, out=one)
     second = np.exp(two - two_max, out=two)
     prior = np.exp(log_prior - top)
+    if rows.direct:
+        probability = direct_rows.joint(rows, first, prior).sum(axis=-1)
+        log_probability = np.log(probability) + one_max[:, rows.first_of_row, 0]
+        return Evaluation(first, second, prior, probability, log_probability)
     weighted = first[:, None] * prior[:, :, None, :]
     probability = np.matmul(weighted, second.swapaxes(-1, -2)[:, None])
     log_probability = np.log(probability[:, rows.group, rows.first_of_row, rows.second_of_row])
@@ -247,6 +275,9 @@ def gradients(rows: Rows, parts: Evaluation, multiplicity: Array) -> tuple[Array
         ``by_prior`` is also the expected number of agents per prior and state, the state totals T of the forward
         model.
     """
+    if rows.direct:
+        by_prior, first_totals = direct_rows.totals(rows, parts, multiplicity)
+        return np.matmul(first_totals.swapaxes(-1, -2), rows.first), by_prior, first_totals
     ratio = _ratio(rows, parts, multiplicity)
     by_second = np.matmul(ratio, parts.second[:, None])  # (D, prior, first half, state)
     cells = by_second * parts.first[:, None]
@@ -270,6 +301,8 @@ def state_totals(rows: Rows, parts: Evaluation, multiplicity: Array) -> Array:
     multiplicity
         Number or weight of the agents of each row, (row,).
     """
+    if rows.direct:
+        return direct_rows.totals(rows, parts, multiplicity)[0]
     ratio = _ratio(rows, parts, multiplicity)
     return np.asarray((np.matmul(ratio, parts.second[:, None]) * parts.first[:, None]).sum(axis=2) * parts.prior)
 
@@ -292,6 +325,8 @@ def feature_means(rows: Rows, parts: Evaluation, features: Array) -> Array:
     features
         Value of each feature in each state, (state, feature).
     """
+    if rows.direct:
+        return np.asarray(direct_rows.joint(rows, parts.first, parts.prior) @ features / parts.probability[..., None])
     weighted = parts.first[:, None] * parts.prior[:, :, None, :]
     at = (slice(None), rows.group, rows.first_of_row, rows.second_of_row)
     scale = 1 / parts.probability[at]

@@ -6,6 +6,8 @@ For agent i of group h in area p, with goal g, weight w and answers o_ij to item
     w ~ Beta(1 + m_h κ, 1 + (1 − m_h) κ),  logit m_h = logit m + σ z′_h,  m ~ Beta(2, 2), κ ~ Gamma(4, 1)
     o_ij ~ P(· | g, w) of the choice rule with baseline softmax(b_j),    b_j ~ ZeroSumNormal(1)
 
+With covariates x_i, log π_h gets σ′ x_i·γ, γ ~ ZeroSumNormal(1), and logit m_h gets σ′ x_i·δ, δ ~ Normal(0, 1); with
+periods z_h and z′_h are a centred random walk over them in place of independent deviations (:mod:`.design`).
 g is summed out exactly and w by quadrature; agents of one group with equal answers share one row.
 """
 
@@ -18,11 +20,13 @@ import numpy as np
 from ..datasets.choices import Choices
 from ..datasets.parameters import number_priors
 from ..datasets.study import Priors
+from ..datasets.zero_sum import zero_sum_basis
+from .area_scores import unit_mixture
 from .density import AreaDensity, area_density
 from .learned_goals import goal_table, learned_options
 from .number_table import number_graph
 from .option_table import log_baseline, log_option_probability
-from .parameters import Parameters, zero_sum_basis
+from .parameters import Parameters
 from .stage_table import stage_graph
 from .states import log_node_prior, log_state_prior
 
@@ -50,6 +54,7 @@ def flat_coords(densities: tuple[AreaDensity, ...]) -> dict[str, list[str]]:
         coords["item"] += list(area.items)
         coords["option"] += option_labels(density)
     groups = [name for name in densities[0].prior_names if name is not None]
+    design = densities[0].parameters.design
     weighted = [d.area.name for d in densities if d.parameters.weighted]
     free = [option for d in densities for option in free_option_labels(d)]
     stated = [item for d in densities for item in stated_items(d)]
@@ -71,6 +76,8 @@ def flat_coords(densities: tuple[AreaDensity, ...]) -> dict[str, list[str]]:
         coords["number"] = numbers
     if passed:
         coords |= {"passed_item": passed, "passed_area": [d.area.name for d in densities if d.parameters.passes]}
+    if design is not None and design.names:
+        coords["covariate"] = list(design.names)
     return coords | ({"group": groups} if groups else {})
 
 
@@ -131,7 +138,8 @@ def build_model(choices: Choices, priors: Priors | dict[str, Any] | None = None)
         The observed choices.
     priors
         Prior settings: ``goal_share`` (concentration of the Dirichlet), ``weight_mean`` (Beta),
-        ``weight_concentration`` (Gamma shape and rate), ``baseline_sd``, ``group_sd``. Those left out are as in the
+        ``weight_concentration`` (Gamma shape and rate), ``baseline_sd``, ``group_sd``, ``covariate_sd``, ``period_sd``
+        and the others of :class:`~dissensus.datasets.study.Priors`. Those left out are as in the
         study file.
 
     Returns
@@ -142,10 +150,13 @@ def build_model(choices: Choices, priors: Priors | dict[str, Any] | None = None)
         (passed_item: of those of weight ½) and ``pass_scale`` (passed_area), with counts and durations ``typical`` and
         ``spread`` (number), where goals are learned ``goal_answer``
         (goal_option: the probability of each option to an agent of weight 1 who holds a goal, goals in no order) and,
-        with groups, ``group_goal_share`` (group, goal) and ``group_weight_mean`` (group, area); dims are
-        flat over areas. Areas without unknown weights and options without a free baseline are left out. One observed
-        variable per area holds the counts of its distinct rows; its log likelihood is weighted by the number of agents
-        who share the row.
+        with groups or periods, ``group_goal_share`` (group, goal) and ``group_weight_mean`` (group, area), those of
+        its agents on average; with covariates ``covariate_goal`` (covariate, goal) and ``covariate_weight`` (covariate,
+        area), their effects on goal logits (zero-sum over the goals of an area) and on the logit of the mean weight,
+        ``goal_share`` and ``weight_mean`` then being those of an agent with mean covariates. Dims are flat over
+        areas. Areas without unknown weights and options without a free baseline are left out. One observed variable
+        per area holds the counts of its distinct rows; its log likelihood is weighted by the number of agents who share
+        the row.
 
     Raises
     ------
@@ -201,6 +212,8 @@ _DIMS: dict[str, tuple[str, ...]] = {
     "pass_scale": ("passed_area",),
     "typical": ("number",),
     "spread": ("number",),
+    "covariate_goal": ("covariate", "goal"),
+    "covariate_weight": ("covariate", "area"),
 }
 
 
@@ -214,23 +227,38 @@ def resolve_priors(choices: Choices, priors: Priors | dict[str, Any] | None) -> 
     return type(choices.study).from_dict({**raw, "priors": {**raw["priors"], **priors}}).priors
 
 
+def _of_priors(density: AreaDensity) -> tuple[dict[str, Any], Any]:
+    """Add what priors over states are made of; return goal shares and weights by name, and the log priors."""
+    import pytensor.tensor as pt  # noqa: PLC0415
+
+    name, layout, states = density.area.name, density.parameters, density.states
+    log_share, prior_log_share, goal_effect = _shares(name, layout)
+    parts: dict[str, Any] = {"goal_share": pt.exp(log_share)}
+    of_group = group_mixture(density)
+    if len(of_group):
+        parts["group_goal_share"] = pt.dot(of_group, pt.exp(prior_log_share))
+    named = layout.design is not None and bool(layout.design.names)
+    if named:
+        parts["covariate_goal"] = goal_effect
+    log_node = None
+    if layout.weighted:
+        mean, kappa, prior_mean, mean_effect = _weights(name, layout)
+        parts |= {"weight_mean": mean[None], "weight_concentration": kappa[None]}
+        if len(of_group):
+            parts["group_weight_mean"] = pt.dot(of_group, prior_mean)[:, None]
+        if named:
+            parts["covariate_weight"] = mean_effect[:, None]
+        log_node = log_node_prior(pt, states, prior_mean, kappa)
+    return parts, log_state_prior(pt, states, prior_log_share, log_node)
+
+
 def _add_area(density: AreaDensity) -> dict[str, Any]:
     """Add one area to the model on the context stack and return its quantities, last axis flat."""
     import pymc as pm  # noqa: PLC0415
     import pytensor.tensor as pt  # noqa: PLC0415
 
-    name, layout, states = density.area.name, density.parameters, density.states
-    log_share, prior_log_share = _shares(name, layout)
-    parts: dict[str, Any] = {"goal_share": pt.exp(log_share)}
-    if layout.n_deviating:
-        parts["group_goal_share"] = pt.exp(prior_log_share[: layout.n_deviating])
-    log_node = None
-    if layout.weighted:
-        mean, kappa, prior_mean = _weights(name, layout)
-        parts |= {"weight_mean": mean[None], "weight_concentration": kappa[None]}
-        if layout.n_deviating:
-            parts["group_weight_mean"] = prior_mean[: layout.n_deviating, None]
-        log_node = log_node_prior(pt, states, prior_mean, kappa)
+    name, layout = density.area.name, density.parameters
+    parts, log_prior = _of_priors(density)
     logits = _baseline(name, layout, density.n_options)
     if layout.option_sizes:
         parts["baseline"] = pt.exp(log_baseline(pt, density.table, logits))[np.flatnonzero(layout.free_options)]
@@ -258,7 +286,7 @@ def _add_area(density: AreaDensity) -> dict[str, Any]:
         answers = pt.exp(log_option_probability(pt, goal_table(density), logits, scale, affinity, passing))
         parts["goal_answer"] = answers[:, learned_options(density)].ravel()
     table = log_option_probability(pt, density.table, logits, scale, affinity, passing)
-    prior = log_state_prior(pt, states, prior_log_share, log_node)[rows.group]
+    prior = log_prior[rows.group]
     for stages in density.table.stages:  # what is not among the counts is known beside the prior
         prior = prior + stage_graph(stages, logits, taste)[rows.pattern]
     for number_table, numbers in zip(density.table.numbers, density.area.numbers, strict=True):
@@ -282,38 +310,53 @@ def _add_area(density: AreaDensity) -> dict[str, Any]:
     return parts
 
 
-def _shares(name: str, layout: Parameters) -> tuple[Any, Any]:
+def group_mixture(density: AreaDensity) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Return the share of each prior over states in its group or period, (group, prior); empty without any."""
+    return unit_mixture(density)[: sum(name is not None for name in density.prior_names)]
+
+
+def _shares(name: str, layout: Parameters) -> tuple[Any, Any, Any]:
+    """Return log goal shares, those of each prior over states, and the effects of covariates on goal logits."""
     import pymc as pm  # noqa: PLC0415
     import pytensor.tensor as pt  # noqa: PLC0415
 
-    k = layout.n_shares
+    k, design = layout.n_shares, layout.design
     if k == 1:
-        return pt.zeros(1), pt.zeros((layout.n_priors, 1))
+        return pt.zeros(1), pt.zeros((layout.n_priors, 1)), pt.zeros((0 if design is None else len(design.names), 1))
     dims = label(name, "goal")
     share = pm.Dirichlet(label(name, "share"), np.full(k, layout.priors.goal_share), dims=dims)
     log_share = pt.log(share)
-    deviation = pt.zeros((layout.n_priors, k))
+    deviation = pt.zeros((layout.n_deviating + layout.plain_prior, k))
     if layout.n_deviating:
         z = pm.ZeroSumNormal(label(name, "share_dev"), sigma=1.0, dims=("group", dims))
         deviation = pt.set_subtensor(deviation[: layout.n_deviating], layout.priors.group_sd * z)
-    by_prior = log_share + deviation
-    return log_share, by_prior - pt.logsumexp(by_prior, axis=1, keepdims=True)
+    by_prior, effect = log_share + deviation, None
+    if design is not None and layout.n_effects:
+        free = pm.ZeroSumNormal(label(name, "share_effect"), sigma=1.0, shape=(layout.n_effects, k))
+        by_prior = by_prior[design.group] + pt.dot(design.scaled(layout.priors), free)
+        effect = pt.dot(design.effects(layout.priors), free)
+    return log_share, by_prior - pt.logsumexp(by_prior, axis=1, keepdims=True), effect
 
 
-def _weights(name: str, layout: Parameters) -> tuple[Any, Any, Any]:
+def _weights(name: str, layout: Parameters) -> tuple[Any, Any, Any, Any]:
+    """Return mean and concentration of the weights, the mean of each prior, and the effects of covariates on it."""
     import pymc as pm  # noqa: PLC0415
     import pytensor.tensor as pt  # noqa: PLC0415
 
-    priors = layout.priors
+    priors, design = layout.priors, layout.design
     # PyTensor would store a Python float such as 2.5 in single precision, and its gamma function with it.
     (a, b), (shape, rate) = np.array(priors.weight_mean), np.array(priors.weight_concentration)
     mean = pm.Beta(label(name, "mean"), a, b)
     kappa = pm.Gamma(label(name, "conc"), alpha=shape, beta=rate)
-    shift = pt.zeros(layout.n_priors)
+    shift, effect = pt.zeros(layout.n_deviating + layout.plain_prior), None
     if layout.n_deviating:
         z = pm.Normal(label(name, "mean_dev"), dims="group")
         shift = pt.set_subtensor(shift[: layout.n_deviating], priors.group_sd * z)
-    return mean, kappa, pm.math.sigmoid(pt.log(mean) - pt.log1p(-mean) + shift)
+    if design is not None and layout.n_effects:
+        free = pm.Normal(label(name, "mean_effect"), shape=layout.n_effects)
+        shift = shift[design.group] + pt.dot(design.scaled(priors), free)
+        effect = pt.dot(design.effects(priors), free)
+    return mean, kappa, pm.math.sigmoid(pt.log(mean) - pt.log1p(-mean) + shift), effect
 
 
 def _numbers(name: str, layout: Parameters) -> tuple[Any, Any]:
@@ -378,6 +421,7 @@ def to_vector(density: AreaDensity, point: dict[str, Any]) -> np.ndarray[Any, np
     wanted += [label(name, f"scale{_SUFFIX['log']}"), label(name, "affinity"), label(name, "taste")]
     wanted += [label(name, "pass"), label(name, f"pass_scale{_SUFFIX['log']}")]
     wanted += [label(name, "location"), label(name, f"spread{_SUFFIX['log']}")]
+    wanted += [label(name, f"share_effect{_SUFFIX['zerosum']}"), label(name, "mean_effect")]
     return np.concatenate([np.ravel(point[key]) for key in wanted if key in point] or [np.zeros(0)])
 
 

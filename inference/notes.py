@@ -10,6 +10,7 @@ from ..datasets.choices import AreaChoices
 from ..datasets.study import Area
 from ..datasets.uncertain_conflict import in_words, is_uncertain
 from .density import at_face_value, uses_kappa
+from .design_notes import design_notes
 
 if TYPE_CHECKING:
     from .result import FitParts
@@ -50,6 +51,7 @@ def notes_of(parts: FitParts) -> list[str]:
     if deviating:
         sd = parts.priors.group_sd
         notes.append(f"The scale of group deviations is held fixed at {sd:g} (logits of goal shares and mean weights).")
+    notes += design_notes(parts.choices, parts.fits[0].density.parameters)
     if parts.choices.groups:
         source = "as given" if parts.shares_given else "as in the table"
         notes.append(f"Population scores hold the group shares fixed, {source}.")

@@ -192,8 +192,8 @@ def _together(pairs: _Pairs, by_item: Array, centre: Array) -> float:
 def _expected(pairs: _Pairs, theta: Array) -> tuple[Array, Array, Array]:
     """Return the expected mean agreement and the expected product, (draw,) each, and the centres of the items."""
     density, n_items = pairs.density, pairs.common.shape[1]
-    groups, size = density.rows.n_priors, pairs.size
-    group = density.rows.group[density.rows.row_of_agent]
+    groups, size = density.n_units, pairs.size
+    group = density.unit_of_row[density.rows.row_of_agent]
     code = group[pairs.one] * groups + group[pairs.other]
     single, double = np.zeros((groups**2, n_items)), np.zeros((groups**2, n_items, n_items))
     for c in np.unique(code):

@@ -16,12 +16,14 @@ point there:
     pass_scale   log of the scale λ of passing ~ Normal
     location     log of the mean count, or the median duration, of whom no goal moves ~ Normal, one for each item
     spread       log of the dispersion of counts, or of the standard deviation of log durations ~ Normal
+    share_effect zero-sum z ~ Normal(0, 1) per column of the design (covariates, steps of periods); logits + σ·x·z
+    mean_effect  z ~ Normal(0, 1) per column; the logit of m + σ·x·z
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,20 +31,10 @@ from scipy.special import expit, gammaln, logit
 
 from ..datasets.parameters import number_priors
 from ..datasets.study import Priors
+from ..datasets.zero_sum import zero_sum_basis
+from .design import Design, by_group, by_share_effect, moved_means, moved_shares
 
 Array = NDArray[np.float64]
-
-
-@cache
-def zero_sum_basis(n: int) -> Array:
-    """Return an orthonormal basis of the vectors of length ``n`` that sum to zero, (n, n − 1).
-
-    It is the basis of PyMC's ``ZeroSumTransform``.
-    """
-    root = np.sqrt(n)
-    basis = np.eye(n, n - 1) - 1 / (root + n)
-    basis[-1] = -1 / root
-    return np.asarray(basis)
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +72,8 @@ class Parameters:
         Whether an option is passing, (option,); empty where nobody passes.
     numbers
         Kind of each item whose answers are numbers.
+    design
+        What the priors over states depend on beside the groups; None for nothing.
     """
 
     n_shares: int
@@ -96,11 +90,17 @@ class Parameters:
     n_tastes: int = 0
     passes: tuple[bool, ...] = ()
     numbers: tuple[str, ...] = ()
+    design: Design | None = None
 
     @property
     def n_priors(self) -> int:
-        """Number of priors over states: deviating groups, then the plain one."""
-        return self.n_deviating + self.plain_prior
+        """Number of priors over states: strata, or deviating groups, then the plain one."""
+        return self.n_deviating + self.plain_prior if self.design is None else len(self.design.columns)
+
+    @property
+    def n_effects(self) -> int:
+        """Number of columns that the priors over states depend on."""
+        return 0 if self.design is None else self.design.columns.shape[1]
 
     @cached_property
     def slices(self) -> dict[str, slice]:
@@ -119,6 +119,8 @@ class Parameters:
             "pass_scale": int(any(self.passes)),
             "location": len(self.numbers),
             "spread": len(self.numbers),
+            "share_effect": self.n_effects * (self.n_shares - 1),
+            "mean_effect": self.n_effects * int(self.weighted),
         }
         ends = np.cumsum(list(sizes.values()))
         return {name: slice(int(end) - size, int(end)) for (name, size), end in zip(sizes.items(), ends, strict=True)}
@@ -252,13 +254,18 @@ def constrain(parameters: Parameters, theta: Array, n_options: int) -> Values:
     sd = parameters.priors.group_sd
     deviation = theta[:, at["share_dev"]].reshape(batch, parameters.n_deviating, parameters.n_shares - 1)
     by_prior = log_share[:, None] + _with_plain(parameters, sd * deviation @ zero_sum_basis(parameters.n_shares).T)
+    if parameters.design is not None:
+        by_prior = moved_shares(parameters, parameters.design, by_prior, theta)
     by_prior = _log_softmax(by_prior)
     mean = concentration = prior_mean = None
     if parameters.weighted:
         logit_mean = theta[:, at["mean"]]
         mean, concentration = expit(logit_mean[:, 0]), np.exp(theta[:, at["conc"]][:, 0])
         shift = _with_plain(parameters, sd * theta[:, at["mean_dev"]][:, :, None])[:, :, 0]
-        prior_mean = expit(logit_mean + shift)
+        logits = logit_mean + shift
+        if parameters.design is not None:
+            logits = moved_means(parameters, parameters.design, logits, theta)
+        prior_mean = expit(logits)
     if parameters.option_sizes:
         baseline = theta[:, at["baseline"]] @ parameters.baseline_basis.T
     else:
@@ -324,6 +331,8 @@ def log_prior(parameters: Parameters, theta: Array) -> Array:
         total = total + _normal(theta[:, at["pass_scale"]] - np.log(median), spread)
     for block, (middle, width) in _number_blocks(parameters):
         total = total + _normal((theta[:, at[block]] - middle) / width, 1.0) - np.log(width).sum()
+    if parameters.design is not None:
+        total = total + _normal(theta[:, at["share_effect"]], 1.0) + _normal(theta[:, at["mean_effect"]], 1.0)
     return np.asarray(total)
 
 
@@ -351,6 +360,8 @@ def log_prior_gradient(parameters: Parameters, theta: Array) -> Array:
     gradient[:, at["pass_scale"]] = -(theta[:, at["pass_scale"]] - np.log(median)) / spread**2
     for block, (middle, width) in _number_blocks(parameters):
         gradient[:, at[block]] = -(theta[:, at[block]] - middle) / width**2
+    for block in ("share_effect", "mean_effect"):
+        gradient[:, at[block]] = -theta[:, at[block]]
     return gradient
 
 
@@ -410,6 +421,9 @@ def pull_back_values(
     by_logit = by_log_share - share * by_log_share.sum(axis=2, keepdims=True)
     total = by_logit.sum(axis=1)
     gradient[:, at["share"]] = total[:, :-1] - total[:, -1:]
+    if parameters.design is not None:
+        gradient[:, at["share_effect"]] = by_share_effect(parameters, parameters.design, by_logit)
+        by_logit = by_group(parameters, parameters.design, by_logit)
     own = by_logit[:, : parameters.n_deviating]
     gradient[:, at["share_dev"]] = (sd * own @ zero_sum_basis(parameters.n_shares)).reshape(batch, -1)
     if parameters.weighted and by_shape_a is not None and by_shape_b is not None:
@@ -417,6 +431,9 @@ def pull_back_values(
         m, kappa = values.prior_mean, values.concentration[:, None]
         by_logit_mean = kappa * (by_shape_a - by_shape_b) * m * (1 - m)
         gradient[:, at["mean"]] = by_logit_mean.sum(axis=1, keepdims=True)
+        if parameters.design is not None:
+            gradient[:, at["mean_effect"]] = by_logit_mean @ parameters.design.scaled(parameters.priors)
+            by_logit_mean = by_group(parameters, parameters.design, by_logit_mean[:, :, None])[:, :, 0]
         gradient[:, at["mean_dev"]] = sd * by_logit_mean[:, : parameters.n_deviating]
         gradient[:, at["conc"]] = (kappa * (m * by_shape_a + (1 - m) * by_shape_b)).sum(axis=1, keepdims=True)
     if parameters.option_sizes:
@@ -483,6 +500,11 @@ def permute_goals(parameters: Parameters, theta: Array, order: NDArray[np.int64]
         deviation = theta[:, at["share_dev"]].reshape(batch, parameters.n_deviating, -1) @ basis.T
         moved = np.take_along_axis(deviation, shares[:, None, :], axis=2)
         result[:, at["share_dev"]] = (moved @ basis).reshape(batch, -1)
+    if parameters.n_effects:
+        basis = zero_sum_basis(parameters.n_shares)
+        effect = theta[:, at["share_effect"]].reshape(batch, parameters.n_effects, basis.shape[1]) @ basis.T
+        moved = np.take_along_axis(effect, shares[:, None, :], axis=2)
+        result[:, at["share_effect"]] = (moved @ basis).reshape(batch, -1)
     own = theta[:, at["affinity"]].reshape(batch, parameters.n_learned, -1)
     result[:, at["affinity"]] = np.take_along_axis(own, order[:, :, None], axis=1).reshape(batch, -1)
     return result

@@ -31,7 +31,7 @@ class StateDraws:
     Parameters
     ----------
     count, root, weight
-        Number of agents, sum of √w and sum of w by goal (``no goal`` last), (draw, prior, share).
+        Number of agents, sum of √w and sum of w by goal (``no goal`` last), of each group, (draw, group, share).
     row_goal
         Posterior probability of each goal for an agent of each row, (row, share).
     row_weight
@@ -64,8 +64,8 @@ def draw_states(density: AreaDensity, theta: Array, rng: np.random.Generator) ->
     exact = _drawn_one_by_one(density)
     if is_large(density):
         return _draw_large(density, theta, features, exact, rng)
-    some_rows = exact[rows.group]
-    totals = np.empty((draws, rows.n_priors, 3 * k))
+    some_rows = exact[density.unit_of_row]
+    totals = np.empty((draws, density.n_units, 3 * k))
     means = np.zeros((rows.n_rows, 3 * k))
     for part in chunks(density, draws, per_draw=int(some_rows.sum()) * states.n_states + rows.n_rows * 3 * k):
         _, _, parts = evaluate_rows(density, theta[part])
@@ -99,11 +99,10 @@ def _draw_large(
 
 
 def _drawn_one_by_one(density: AreaDensity) -> NDArray[np.bool_]:
-    """Return the priors (groups) whose agents' states are drawn one by one, (prior,)."""
-    rows = density.rows
-    size = np.bincount(rows.group, rows.agents, rows.n_priors)
+    """Return the groups whose agents' states are drawn one by one, (group,)."""
+    size = np.bincount(density.unit_of_row, density.rows.agents, density.n_units)
     order = np.argsort(size, kind="stable")
-    chosen = np.zeros(rows.n_priors, dtype=bool)
+    chosen = np.zeros(density.n_units, dtype=bool)
     chosen[order] = (size[order] <= EXACT_AGENTS) & (np.cumsum(size[order]) <= max(_MOST_EXACT, EXACT_AGENTS))
     return chosen
 
@@ -111,49 +110,66 @@ def _drawn_one_by_one(density: AreaDensity) -> NDArray[np.bool_]:
 def _draw_every_agent(
     density: AreaDensity, probability: Array, some_rows: NDArray[np.bool_], rng: np.random.Generator
 ) -> Array:
-    """Return the number of agents of some rows in each cell, (draw, prior, state), each state drawn from its row."""
-    rows, n_states = density.rows, density.states.n_states
+    """Return the number of agents of some rows in each cell, (draw, group, state), each state drawn from its row."""
+    rows, n_units, n_states = density.rows, density.n_units, density.states.n_states
     # The cumulative probabilities of all rows, one after the other, are one increasing sequence.
     edges = np.cumsum(probability, axis=2)
     edges /= edges[:, :, -1:]
     edges += np.arange(probability.shape[1])[:, None]
     row = np.repeat(np.arange(probability.shape[1]), rows.agents[some_rows])
-    group = rows.group[some_rows]
-    cells = np.empty((len(probability), rows.n_priors, n_states))
+    group = density.unit_of_row[some_rows]
+    cells = np.empty((len(probability), n_units, n_states))
     for d, edge in enumerate(edges):
         at = np.searchsorted(edge.ravel(), row + rng.random(len(row)), side="right")
         state = np.minimum(at - row * n_states, n_states - 1)
-        flat = np.bincount(group[row] * n_states + state, minlength=rows.n_priors * n_states)
-        cells[d] = flat.reshape(rows.n_priors, n_states)
+        flat = np.bincount(group[row] * n_states + state, minlength=n_units * n_states)
+        cells[d] = flat.reshape(n_units, n_states)
     return cells
 
 
 def _draw_totals(
     density: AreaDensity, parts: Evaluation, row_means: Array, features: Array, rng: np.random.Generator
 ) -> Array:
-    """Return normal draws of the totals of features per prior, (draw, prior, feature), kept in their ranges."""
-    rows = density.rows
-    agents = rows.agents.astype(float)
-    expected = state_totals(rows, parts, agents)  # (draw, prior, state)
+    """Return normal draws of the totals of features per group, (draw, group, feature), kept in their ranges."""
+    unit = density.unit_of_row
+    agents = density.rows.agents.astype(float)
+    expected = unit_totals(density, parts, agents)  # (draw, group, state)
     mean = expected @ features
     square = np.einsum("dhs,sf,sg->dhfg", expected, features, features, optimize=True)
-    for h in range(rows.n_priors):
-        mine = row_means[:, rows.group == h]
-        square[:, h] -= np.matmul((mine * agents[rows.group == h, None]).swapaxes(1, 2), mine)
+    for h in range(density.n_units):
+        mine = row_means[:, unit == h]
+        square[:, h] -= np.matmul((mine * agents[unit == h, None]).swapaxes(1, 2), mine)
     return _normal_totals(density, mean, square, rng)
 
 
 def _normal_totals(density: AreaDensity, mean: Array, square: Array, rng: np.random.Generator) -> Array:
     """Return normal draws of totals of features with these means and covariances, kept in their ranges."""
-    rows, agents = density.rows, density.rows.agents.astype(float)
+    agents = density.rows.agents.astype(float)
     eigenvalue, vector = np.linalg.eigh(square)
     noise = rng.standard_normal(mean.shape) * np.sqrt(np.maximum(eigenvalue, 0))
     totals = mean + np.matmul(vector, noise[..., None])[..., 0]
     k = mean.shape[2] // 3
-    size = np.bincount(rows.group, agents, rows.n_priors)[:, None]
+    size = np.bincount(density.unit_of_row, agents, density.n_units)[:, None]
     count = np.maximum(totals[..., :k], 0)
     count *= size / np.maximum(count.sum(axis=2, keepdims=True), 1e-300)
     root = np.clip(totals[..., k : 2 * k], 0, count)
     weight = np.clip(totals[..., 2 * k :], 0, root)
     root[..., density.states.n_goals :] = weight[..., density.states.n_goals :] = 0
     return np.concatenate([count, root, weight], axis=2)
+
+
+def unit_totals(density: AreaDensity, parts: Evaluation, multiplicity: Array) -> Array:
+    """Return the expected number of agents per group and state, (draw, group, state).
+
+    Parameters
+    ----------
+    density, parts
+        Density of the area and an evaluation of its rows.
+    multiplicity
+        Number or weight of the agents of each row, (row,).
+    """
+    totals = state_totals(density.rows, parts, multiplicity)
+    if density.parameters.design is None:
+        return totals
+    unit = density.unit_of_prior == np.arange(density.n_units)[:, None]
+    return np.matmul(unit.astype(float), totals)

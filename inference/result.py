@@ -14,14 +14,16 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from ..datasets.choices import Choices, Finding
+from ..datasets.covariates import Covariate
 from ..datasets.patterns import area_choices
 from ..datasets.study import Priors, Study
 from ..forward_model.aggregation import mean_over_areas
 from .alternatives import STRUCTURES, Structure
 from .area_fit import AreaFit, flat_draws
-from .area_scores import ESTIMANDS, AreaScores, population_scores
+from .area_scores import ESTIMANDS, AreaScores, group_values, population_scores
 from .checks import Check, sentences, to_dataset
 from .density import AreaDensity, is_large, log_density, row_log_likelihood, with_nodes
+from .design import covariate_effects
 from .importance import effective_draws
 from .learned_goals import goal_answers, learned_options
 from .model import area_densities, flat_coords, variable_dims
@@ -29,7 +31,7 @@ from .notes import notes_of
 from .nuts import NutsDraws
 from .observed import ObservedConflict
 from .option_table import log_baseline
-from .parameters import constrain
+from .parameters import Values, constrain
 from .result_stages import number_variables, numbers_of, stage_variables, stages_of
 from .score_arrays import SCORES as _SCORES
 from .score_arrays import chained, score_arrays
@@ -169,10 +171,7 @@ def _posterior(fits: Sequence[AreaFit], chains: int, draws: int) -> xr.Dataset:
             found |= {"pass_share": expit(values.passing[:, :-1]), "pass_scale": values.passing[:, -1:]}
         if values.mean is not None and values.concentration is not None:
             found |= {"weight_mean": values.mean[:, None], "weight_concentration": values.concentration[:, None]}
-        if layout.n_deviating:
-            found["group_goal_share"] = np.exp(values.prior_log_share[:, : layout.n_deviating])
-            if values.prior_mean is not None:
-                found["group_weight_mean"] = values.prior_mean[:, : layout.n_deviating, None]
+        found |= _of_priors(density, values, fit.flat)
         for name, array in found.items():
             pieces.setdefault(name, []).append(array)
     dims, data = variable_dims(densities), {}
@@ -182,6 +181,21 @@ def _posterior(fits: Sequence[AreaFit], chains: int, draws: int) -> xr.Dataset:
     used = {dim for name in data for dim in dims[name]}
     coords: dict[str, Any] = {dim: names for dim, names in flat_coords(densities).items() if dim in used}
     return xr.Dataset(data, coords=coords | {"chain": np.arange(chains), "draw": np.arange(draws)})
+
+
+def _of_priors(density: AreaDensity, values: Values, theta: Array) -> dict[str, Array]:
+    """Return goal shares and mean weights of groups or periods, and the effects of covariates, by name."""
+    found, design = {}, density.parameters.design
+    n_groups = sum(name is not None for name in density.prior_names)
+    if n_groups:
+        shares, means = group_values(density, values)
+        found["group_goal_share"] = shares[:, :n_groups]
+        if means is not None:
+            found["group_weight_mean"] = means[:, :n_groups, None]
+    if design is not None and design.names:
+        goals, weights = covariate_effects(density.parameters, theta)
+        found |= {"covariate_goal": goals} | ({} if weights is None else {"covariate_weight": weights[..., None]})
+    return found
 
 
 def _unconstrained(fits: Sequence[AreaFit], chains: int, draws: int) -> xr.Dataset:
@@ -244,6 +258,9 @@ def _constant_data(parts: FitParts) -> xr.Dataset:
         data |= stage_variables(k, area) | number_variables(k, area)
     data["nodes"] = ("area", np.array([len(fit.density.states.node) for fit in fits]))
     data["group_of_agent"] = ("agent", choices.group_of_agent.astype(np.int32))
+    for k, one in enumerate(choices.covariates):
+        said = {"name": one.name, "levels": json.dumps(one.levels), "centre": one.centre, "scale": one.scale}
+        data[f"covariate_{k}"] = ("agent", one.value, said)
     if choices.survey_weight is not None:
         data["survey_weight"] = ("agent", choices.survey_weight)
     coords: dict[str, Any] = {"area": [area.name for area in choices.areas], "estimand": list(ESTIMANDS)}
@@ -280,6 +297,22 @@ def choices_of(fit: xr.DataTree) -> Choices:
         findings=tuple(Finding(**f) for f in json.loads(constant.attrs["findings"])),
         source=attribute(fit, "source"),
         data_hash=attribute(fit, "data_hash"),
+        covariates=_covariates_of(study, constant),
+    )
+
+
+def _covariates_of(study: Study, constant: xr.Dataset) -> tuple[Covariate, ...]:
+    names = [f"covariate_{k}" for k in range(len(study.table.depends_on))]
+    stored = [constant[name] for name in names if name in constant]
+    return tuple(
+        Covariate(
+            str(one.attrs["name"]),
+            tuple(json.loads(one.attrs["levels"])),
+            one.values.astype(np.float64),
+            float(one.attrs["centre"]),
+            float(one.attrs["scale"]),
+        )
+        for one in stored
     )
 
 

@@ -66,6 +66,15 @@ def log_prior_blocks(parameters: Parameters, theta: Array, n_options: int) -> di
     if parameters.n_deviating:
         deviations = np.hstack([theta[:, at["share_dev"]], theta[:, at["mean_dev"]]])
         blocks["group deviations"] = -0.5 * np.square(deviations).sum(axis=1)
+    if parameters.design is not None:
+        n_covariates, n = parameters.design.n_covariates, parameters.n_effects
+        coefficients = theta[:, at["share_effect"].start : at["mean_effect"].stop]
+        of_column = np.concatenate(
+            [np.repeat(np.arange(n), parameters.n_shares - 1), np.arange(n if parameters.weighted else 0)]
+        )
+        for name, mine in (("covariates", of_column < n_covariates), ("periods", of_column >= n_covariates)):
+            if mine.any():
+                blocks[name] = -0.5 * np.square(coefficients[:, mine]).sum(axis=1)
     return blocks
 
 

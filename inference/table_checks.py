@@ -198,7 +198,7 @@ def _results(
     names = [NO_GROUP if name is None else name for name in density.prior_names]
     groups = (*names, None) if len(names) > 1 else (None, None)
     # What few people answered is told of all agents only; the p-values are about everybody.
-    few = np.append(np.bincount(density.rows.group, density.rows.agents, len(names)) < SMALL_GROUP, False)
+    few = np.append(np.bincount(density.unit_of_row, density.rows.agents, len(names)) < SMALL_GROUP, False)
     results = []
     for at, adjusted_p in zip(where, holm([p[at] for at in where]).tolist(), strict=True):
         cells = [np.flatnonzero(seen.item == j) for j in at]

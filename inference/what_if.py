@@ -177,15 +177,15 @@ def _area(area: AreaDraws, change: AreaChange, changes: Changes, choices: Choice
 def _unit_shares(
     area: AreaDraws, units: Units, changes: tuple[Change, ...], choices: Choices, given: Mapping[str, float]
 ) -> tuple[Array, Array]:
-    """Return the share of each unit in its prior, (unit,), none if removed, and of each prior in the population."""
+    """Return the share of each unit in its group, (unit,), none if removed, and of each group in the population."""
     weight = np.ones(choices.n_agents) if choices.survey_weight is None else choices.survey_weight
-    n_priors, names = area.density.rows.n_priors, area.density.prior_names
+    n_groups, names = area.density.n_units, area.density.prior_names
     total = np.bincount(units.of_agent, weight, len(units.prior))
     left = np.where([change.removed for change in changes], 0.0, total)
-    of_prior, left_of_prior = (np.bincount(units.prior, x, n_priors) for x in (total, left))
-    within = left / np.where(left_of_prior > 0, left_of_prior, 1)[units.prior]
-    phi = divide(area.shares * left_of_prior / of_prior, (area.shares * left_of_prior / of_prior).sum())
-    if not given or n_priors == 1:
+    of_group, left_of_group = (np.bincount(units.prior, x, n_groups) for x in (total, left))
+    within = left / np.where(left_of_group > 0, left_of_group, 1)[units.prior]
+    phi = divide(area.shares * left_of_group / of_group, (area.shares * left_of_group / of_group).sum())
+    if not given or n_groups == 1:
         return within, phi
     fixed = np.array([name in given for name in names])
     new = np.array([given.get(name, 0.0) if name is not None else 0.0 for name in names])

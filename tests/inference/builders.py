@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from dissensus.datasets.choices import AreaChoices, Choices
+from dissensus.datasets.covariates import Covariate, numeric
 from dissensus.datasets.numbers import Measured
 from dissensus.datasets.patterns import build_choices
 from dissensus.datasets.situations import Situations
@@ -17,13 +18,13 @@ from dissensus.inference.parameters import draw_prior
 from numpy.typing import ArrayLike
 
 
-def make_study(*areas: Mapping[str, Any], priors: Mapping[str, Any] | None = None) -> Study:
-    """Return the study of areas made by :func:`make_area`."""
-    table = {"layout": "long", "agent": "agent", "item": "item", "answer": "answer"}
+def make_study(*areas: Mapping[str, Any], priors: Mapping[str, Any] | None = None, **layout: Any) -> Study:
+    """Return the study of areas made by :func:`make_area`; ``layout`` is put over its table."""
+    table: dict[str, Any] = {"layout": "long", "agent": "agent", "item": "item", "answer": "answer"}
     if any(item.get("kind") == "situation" for area in areas for item in area["settings"]["items"].values()):
         table = {"layout": "situations", "agent": "agent"}
     settings = {area["name"]: area["settings"] for area in areas}
-    return Study.from_dict({"table": table, "areas": settings, "priors": dict(priors or {})})
+    return Study.from_dict({"table": table | layout, "areas": settings, "priors": dict(priors or {})})
 
 
 def make_area(*items: str, name: str = "a", repeated: bool = False, **settings: Any) -> dict[str, Any]:
@@ -78,6 +79,7 @@ def make_choices(
     groups: Sequence[str] = (),
     group_of_agent: ArrayLike | None = None,
     survey_weight: ArrayLike | None = None,
+    covariates: Sequence[Covariate] = (),
 ) -> Choices:
     """Return the choices of agents called 0, 1, …; answers by item as positions of options, or counts if repeated."""
     entries = (Situations, Measured)
@@ -91,6 +93,7 @@ def make_choices(
         groups=groups,
         group_of_agent=None if group_of_agent is None else np.asarray(group_of_agent),
         survey_weight=None if survey_weight is None else np.asarray(survey_weight, dtype=float),
+        covariates=covariates,
     )
 
 
@@ -195,6 +198,16 @@ def _grouped(groups: list[int]) -> dict[str, Any]:
     return {"groups": ("left", "right", "other")[: max(groups) + 1], "group_of_agent": groups}
 
 
+def _kinds_of_agents(n: int) -> tuple[Covariate, ...]:
+    """Return a number that the last agent lacks, and three levels, which agree in some agents."""
+    age = np.resize([2.0, 3.5, 2.0, 7.0, -1.0], n)
+    age[-1] = np.nan
+    return numeric("age", age), Covariate("region", ("n", "s", "w"), np.resize([0.0, 1.0, 0.0, 2.0], n))
+
+
+_BOTH = {"depends_on": ["age", "region"]}
+
+
 def _silent_in_the_area() -> Choices:
     study = make_study(make_area(*_THREE), make_area("x y", name="b"))
     answers = random_answers(study, 8, seed=21)
@@ -285,6 +298,38 @@ CASES: dict[str, Callable[[], Choices]] = {
     "one group for all": lambda: random_choices(make_study(make_area(*_THREE)), 6, seed=13, **_grouped([0] * 6)),
     "survey weights": lambda: random_choices(
         make_study(make_area(*_ODD)), 8, seed=14, survey_weight=[0.2, 3, 1, 1, 0.7, 2.5, 10, 4], **_grouped([0, 1] * 4)
+    ),
+    "covariates": lambda: random_choices(
+        make_study(make_area(*_THREE), **_BOTH), 8, seed=51, missing=0.2, covariates=_kinds_of_agents(8)
+    ),
+    "covariates, groups and agents in none": lambda: random_choices(
+        make_study(make_area(*_ODD, rule="luce", no_goal=True), priors={"covariate_sd": 1.2}, **_BOTH),
+        8,
+        seed=52,
+        covariates=_kinds_of_agents(8),
+        **_grouped([0, 1, -1, 0, 1, -1, 1, 0]),
+    ),
+    "covariates, rankings, importance": lambda: random_choices(
+        make_study(of_kind(make_area("x y z -", "y x z", "- - -"), "ranking", "choice", "importance"), **_BOTH),
+        8,
+        seed=53,
+        covariates=_kinds_of_agents(8),
+    ),
+    "periods": lambda: random_choices(
+        make_study(make_area(*_THREE), period="when", periods=["left", "gap", "right", "other"]),
+        8,
+        seed=54,
+        **_grouped([0, 1, 2, 0, 1, 2, 2, 0]),
+    ),
+    "learned, periods and covariates": lambda: random_choices(
+        make_study(learned(make_area(*_THREE)), priors={"period_sd": 0.7}, period="when", **_BOTH),
+        6,
+        seed=55,
+        covariates=_kinds_of_agents(6),
+        **_grouped([0, 1, 1, 0, 1, 0]),
+    ),
+    "one answer, covariates": lambda: random_choices(
+        make_study(make_area("x y xy -"), **_BOTH), 8, seed=56, covariates=_kinds_of_agents(8)
     ),
     "one answer": lambda: random_choices(make_study(make_area("x y z")), 8, seed=15),
     "one answer, several goals or none": lambda: random_choices(make_study(make_area("x y xy -")), 8, seed=16),

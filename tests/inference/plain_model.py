@@ -32,6 +32,8 @@ class Point(NamedTuple):
     pass_scale: float | None
     location: Any  # log of the mean count or median duration of each such item
     spread: Any  # dispersion of counts, standard deviation of log durations
+    share_effect: list[Any]  # coefficient of each column beside the groups, (share,), sums to zero
+    mean_effect: Any  # coefficient of each column beside the groups
     log_jacobian: float
 
 
@@ -69,8 +71,43 @@ def n_shares(area: AreaChoices) -> int:
 
 def group_names(choices: Choices) -> tuple[str, ...]:
     """Return the groups that deviate from the whole: none where one group holds everybody."""
+    if choices.study.table.period is not None:
+        return ()
     everybody = len(choices.groups) == 1 and bool((choices.group_of_agent == 0).all())
     return () if everybody else choices.groups
+
+
+def columns_of(choices: Choices) -> list[list[float]]:
+    """Return the columns beside the groups that the prior of each agent depends on, before their scales."""
+    rows: list[list[float]] = [[] for _ in range(choices.n_agents)]
+    for one in choices.covariates:
+        known = [x for x in one.value if not np.isnan(x)]
+        for agent, x in enumerate(one.value):
+            if one.levels:
+                own = np.array([level == x for level in range(len(one.levels))], dtype=float)
+                # the effect of a level is its entry of coordinates made to sum to zero: linear in each of them
+                size = len(one.levels) - 1
+                rows[agent] += [float(own @ sum_to_zero(np.eye(size)[j])) for j in range(size)]
+                continue
+            rows[agent].append(0.0 if np.isnan(x) else (x - np.mean(known)) / np.std(known))
+            if len(known) < len(one.value):
+                rows[agent].append(float(np.isnan(x)))
+    if choices.study.table.period is not None and len(choices.groups) > 1:
+        every = choices.study.table.periods or choices.groups
+        places = [every.index(period) for period in choices.groups]
+        for agent, period in enumerate(choices.group_of_agent):
+            for step in range(1, len(places)):
+                length = np.sqrt(places[step] - places[step - 1])
+                passed = [length * (t >= step) for t in range(len(places))]
+                rows[agent].append(float(passed[period] - np.mean(passed)))
+    return rows
+
+
+def scales_of(choices: Choices, priors: Priors) -> list[float]:
+    """Return the prior sd of the coefficient of each column beside the groups."""
+    columns = len(columns_of(choices)[0])
+    steps = max(len(choices.groups) - 1, 0) if choices.study.table.period is not None else 0
+    return [priors.covariate_sd] * (columns - steps) + [priors.period_sd] * steps
 
 
 def options_by_item(area: AreaChoices) -> list[list[int]]:
@@ -114,6 +151,9 @@ def to_point(choices: Choices, area: AreaChoices, theta: Any) -> Point:
     passing = take(sum(is_pass(area, o) for o in range(len(area.options))))
     pass_scale = np.exp(take(1)[0]) if len(passing) else None
     location, spread = take(len(area.numbers)), np.exp(take(len(area.numbers)))
+    columns = len(columns_of(choices)[0])
+    share_effect = [sum_to_zero(take(k - 1)) for _ in range(columns)]
+    mean_effect = take(columns) if mean is not None else np.zeros(columns)
     assert not left
     return Point(
         share,
@@ -131,6 +171,8 @@ def to_point(choices: Choices, area: AreaChoices, theta: Any) -> Point:
         pass_scale,
         location,
         spread,
+        share_effect,
+        mean_effect,
         float(log_jacobian),
     )
 
@@ -231,6 +273,10 @@ def log_prior(choices: Choices, area: AreaChoices, priors: Priors, theta: Any) -
         total += stats.norm.logpdf(location, np.log(typical), sd) + stats.norm.logpdf(
             np.log(scale), np.log(middle), width
         )
+    for effect in point.share_effect:  # independent normals on the vectors that sum to zero
+        total += -0.5 * float(effect @ effect) - 0.5 * (len(effect) - 1) * np.log(2 * np.pi)
+    if point.mean is not None:
+        total += stats.norm.logpdf(point.mean_effect).sum()
     return float(total)
 
 
@@ -312,6 +358,11 @@ def goal_likelihoods(choices: Choices, area: AreaChoices, priors: Priors, theta:
         if group >= 0:
             logits = logits + priors.group_sd * point.share_dev[group]
             shift = priors.group_sd * point.mean_dev[group]
+        for x, sd, goals, step in zip(
+            columns_of(choices)[agent], scales_of(choices, priors), point.share_effect, point.mean_effect, strict=True
+        ):
+            logits = logits + sd * x * goals
+            shift += sd * x * step
         log_share = logits - logsumexp(logits)
         if point.mean is None or point.concentration is None:
             log_density = np.zeros(1)

@@ -76,6 +76,7 @@ def _halved(density, cut):
         second=second.astype(float),
         first_of_row=np.ravel(a),
         second_of_row=np.ravel(b),
+        direct=False,
     )
     return replace(density, rows=halves)
 
