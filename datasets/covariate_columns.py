@@ -71,8 +71,8 @@ def _covariate(reading: Reading, name: str, agent: NDArray[np.integer], n: int) 
     if wrong.any():
         return None
     if written.bins:
-        place = np.searchsorted(written.bins, number, side="right").astype(np.float64)
-        value = np.where(np.isnan(number), _MISSING, place)
+        bin_of = np.searchsorted(written.bins, number, side="right").astype(np.float64)
+        value = np.where(np.isnan(number), _MISSING, bin_of)
         return _with_missing(reading, name, bin_names(written.bins), value[codes], agent, n)
     value = number[codes]
     _missing_values(reading, name, np.isnan(value))

@@ -48,7 +48,7 @@ def simulated_covariates(
             levels = levels or ("one", "two", "three")
             found.append(Covariate(name, levels, rng.integers(len(levels), size=n_agents).astype(np.float64)))
         else:
-            found.append(numeric(name, 1.0 + rng.integers(_NUMBERS, size=n_agents)))
+            found.append(numeric(name, 1 + rng.integers(_NUMBERS, size=n_agents).astype(np.float64)))
     return kept(found, np.ones(n_agents, dtype=bool))
 
 

@@ -539,6 +539,9 @@ class Study(Part):
             if area["abstain"] is None:
                 del area["abstain"]
         plain["table"] = _without_none(plain["table"])
+        for key in ("depends_on", "covariates", "covariate_missing", "periods"):
+            if getattr(self.table, key) == Table.model_fields[key].get_default(call_default_factory=True):
+                del plain["table"][key]
         log = plain.pop("log")
         if log is not None:
             plain["log"] = _without_none(log)

@@ -28,6 +28,7 @@ from .loo_pit import loo_pit
 from .loo_pit_plot import plot_loo_pit
 from .maximum_likelihood import maximum_likelihood
 from .model import build_model
+from .path_plot import plot_path
 from .plots import plot_alternatives, plot_groups, plot_scores
 from .predictive_plots import plot_agreement, plot_answers_per_goal, plot_item_pairs, plot_option_shares
 from .replicate import posterior_predictive
@@ -66,6 +67,7 @@ __all__ = [
     "plot_item_pairs",
     "plot_loo_pit",
     "plot_option_shares",
+    "plot_path",
     "plot_scores",
     "posterior_predictive",
     "prior_scores",

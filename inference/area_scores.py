@@ -79,6 +79,11 @@ def unit_mixture(density: AreaDensity) -> Array:
     return mixture
 
 
+def shares_of_priors(density: AreaDensity, shares: Array) -> Array:
+    """Return the share of each prior over states, (prior,), where groups have these shares, (group,)."""
+    return shares if density.parameters.design is None else shares @ unit_mixture(density)
+
+
 def area_scores(
     density: AreaDensity, theta: Array, rng: np.random.Generator, *, shares: Array | None = None
 ) -> AreaScores:

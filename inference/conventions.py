@@ -22,7 +22,7 @@ from scipy.linalg import LinAlgError
 from ..datasets.study import Priors
 from ..forward_model.aggregation import AREA_MEANS, mean_over_areas, relative_over_areas
 from ..forward_model.weight_means import WEIGHT_MEANS, mean_of_two
-from .area_scores import padded_conflict
+from .area_scores import padded_conflict, shares_of_priors
 from .conventions_reading import reading, sensitivity
 from .density import AreaDensity, state_prior, uses_kappa, with_nodes
 from .design_notes import fixed_scales, has_covariates, has_periods
@@ -157,7 +157,7 @@ def cell_scores(
     theta
         Parameter vectors, (draw, coordinate).
     shares
-        Share of each prior over states in the population, (prior,).
+        Share of each group in the population, those in none last, (group,).
     weight_mean
         Mean of two weights.
 
@@ -172,7 +172,7 @@ def cell_scores(
         np.exp(state_prior(density, constrain(density.parameters, some, density.n_options)))
         for some in np.array_split(theta, max(1, len(theta) // 200))
     ]
-    cells = np.einsum("h,dhs->ds", shares, np.concatenate(parts))
+    cells = np.einsum("h,dhs->ds", shares_of_priors(density, shares), np.concatenate(parts))
     contention, misalignment, weight = (
         np.einsum("ds,ds->d", np.matmul(cells[:, None], form)[:, 0], cells)
         for form in (conflict, conflict * mean, mean)

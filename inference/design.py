@@ -57,7 +57,7 @@ class Design:
     @property
     def n_covariates(self) -> int:
         """Number of columns of covariates."""
-        return self.columns.shape[1] - self.n_steps
+        return int(self.columns.shape[1]) - self.n_steps
 
     @property
     def column_names(self) -> tuple[str, ...]:

@@ -22,7 +22,8 @@ MAX_SHIFT = 3.0
 
 def design_notes(choices: Choices, parameters: Parameters) -> list[str]:
     """Return what a reader should know of covariates and periods beside the numbers."""
-    design, priors, notes = parameters.design, parameters.priors, []
+    design, priors = parameters.design, parameters.priors
+    notes: list[str] = []
     if design is None:
         return notes
     if choices.covariates:

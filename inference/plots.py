@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 Estimand = Literal["sample", "population"]
 
-_COLOURS = {
+COLOURS = {
     "observed_conflict": "#555555",
     "contention": "#0072B2",
     "misalignment": "#D55E00",
@@ -60,7 +60,7 @@ def plot_scores(fit: xr.DataTree, *, estimand: Estimand = "sample", allow_unreli
     """
     import plotly.graph_objects as go  # noqa: PLC0415
 
-    _check(fit, estimand, allow_unreliable)
+    check_request(fit, estimand, allow_unreliable)
     frame = summarize(fit, allow_unreliable=allow_unreliable)
     frame = frame[frame["estimand"] == estimand]
     areas: list[str | None] = list(frame["area"].dropna().unique())
@@ -105,7 +105,7 @@ def plot_alternatives(fit: xr.DataTree, *, allow_unreliable: bool = False) -> Fi
     """
     from plotly.subplots import make_subplots  # noqa: PLC0415
 
-    _check(fit, "sample", allow_unreliable)
+    check_request(fit, "sample", allow_unreliable)
     stored = fit["alternatives"].to_dataset()
     areas = Study.from_dict(attribute(fit, "study")).areas
     panels = [stored.sel(area=area.name) for area in areas]
@@ -189,7 +189,7 @@ def plot_groups(
     """
     import plotly.graph_objects as go  # noqa: PLC0415
 
-    _check(fit, estimand, allow_unreliable, score=score, area=area, groups=True)
+    check_request(fit, estimand, allow_unreliable, score=score, area=area, groups=True)
     frame = summarize(fit, by="group", allow_unreliable=allow_unreliable)
     frame = frame[(frame["estimand"] == estimand) & (frame["score"] == score) & frame["group"].notna()]
     frame = frame[frame["area"].isna() if area is None else frame["area"] == area]
@@ -243,7 +243,7 @@ def plot_groups(
     return figure
 
 
-def _check(
+def check_request(
     fit: xr.DataTree,
     estimand: str,
     allow_unreliable: bool,
@@ -252,6 +252,7 @@ def _check(
     area: str | None = None,
     groups: bool = False,
 ) -> None:
+    """Raise unless a figure of a fit may show what is asked for."""
     areas = list(attribute(fit, "method"))
     for name, value, known in (
         ("estimand", estimand, list(ESTIMAND_NAMES)),
@@ -294,7 +295,7 @@ def _add_points(
             marker={
                 "symbol": [_SYMBOLS[score] + ("-open" if state else "") for state in open_],
                 "size": 8,
-                "color": _COLOURS[score],
+                "color": COLOURS[score],
                 "line": {"width": [2.0 * state for state in open_]},
             },
             name=score.replace("_", " "),

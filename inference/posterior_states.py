@@ -172,4 +172,4 @@ def unit_totals(density: AreaDensity, parts: Evaluation, multiplicity: Array) ->
     if density.parameters.design is None:
         return totals
     unit = density.unit_of_prior == np.arange(density.n_units)[:, None]
-    return np.matmul(unit.astype(float), totals)
+    return np.asarray(np.matmul(unit.astype(float), totals))

@@ -69,13 +69,21 @@ def ranking_area() -> dict[str, Any]:
     return {"goals": ["a", "b", "c"], "conflict": 1.0, "items": items}
 
 
-def study(**areas: dict[str, Any]) -> datasets.Study:
+BESIDE: dict[str, Any] = {
+    "depends_on": ["age", "region"],
+    "covariates": {"age": {"kind": "numeric"}, "region": {"levels": ["north", "south", "west"]}},
+}
+"""A number from 1 to 7 and three levels, drawn anew for every data set."""
+PERIODS = {"1": 0.3, "2": 0.2, "3": 0.2, "4": 0.3}
+
+
+def study(table: dict[str, Any] | None = None, **areas: dict[str, Any]) -> datasets.Study:
     """Return a study of some areas; items get the name of their area in front."""
     named = {
         name: {**part, "items": {f"{name}_{item}": serves for item, serves in part["items"].items()}}
         for name, part in areas.items()
     }
-    return datasets.Study.from_dict({"title": "calibration", "areas": named})
+    return datasets.Study.from_dict({"title": "calibration", "table": table or {}, "areas": named})
 
 
 def with_importance(part: dict[str, Any], levels: int = 4) -> dict[str, Any]:
@@ -94,7 +102,7 @@ def _family(name: str, words: str, sets: int = 500, **areas: Any) -> Family:
     return Family(name, words, Design(study(**areas), AGENTS, **options), sets)
 
 
-_GROUPS = tuple(GROUPS.items())
+_GROUPS, _PERIODS = tuple(GROUPS.items()), tuple(PERIODS.items())
 
 FAMILIES: dict[str, Family] = {
     family.name: family
@@ -137,6 +145,17 @@ FAMILIES: dict[str, Family] = {
             area=with_passing(area(no_goal=True), "no_goal"),
         ),
         _family("learned", "2 learned goals (latent classes), 5 items", 200, area=learned_area()),
+        _family("covariates", "`follow`, a number and 3 levels", 200, table=BESIDE, area=area()),
+        _family(
+            "covariates_groups",
+            "`luce`, a number and 3 levels, 3 groups, 20 % missing",
+            200,
+            table=BESIDE,
+            area=area(rule="luce"),
+            groups=_GROUPS,
+            missing=0.2,
+        ),
+        _family("periods", "`follow`, 4 periods", 200, table={"period": "year"}, area=area(), groups=_PERIODS),
         _family("follow_groups", "`follow`, 3 groups", area=area(), groups=_GROUPS),
         _family("luce_groups", "`luce`, 3 groups, 20 % missing", area=area(rule="luce"), groups=_GROUPS, missing=0.2),
     )
