@@ -70,9 +70,6 @@ def test_scores_by_group_are_those_of_periods(fitted):
 def test_neighbouring_periods_are_smoothed():
     """A period of few agents, between two of many that agree, is told by them; independent groups would not be."""
     answers = {f"a{j}": np.concatenate([np.zeros(200, int), np.ones(2, int), np.zeros(200, int)]) for j in range(4)}
-    from dissensus.inference.mode import find_modes
-
-    from .builders import make_choices
 
     found = []
     for layout in ({"period": "when"}, {}):
