@@ -22,7 +22,9 @@ from dissensus.inference.mode import find_modes
 from dissensus.inference.model import area_densities
 from dissensus.inference.parameters import constrain, draw_prior
 from dissensus.inference.posterior_states import draw_states
+from dissensus.inference.report_text import scores_report
 from dissensus.inference.result import choices_of, densities_of, thetas_of
+from rich.console import Console
 
 from dissensus import datasets, inference
 from dissensus.errors import InputError
@@ -235,3 +237,20 @@ def test_density_far_out_is_finite():
     density = density_of(CASES["covariates"]())
     theta = 8.0 * np.sign(np.random.default_rng(1).standard_normal((6, density.size)))
     assert np.isfinite(log_density(density, theta)).all()
+
+
+def test_the_report_prints_odds_and_leaves_out_levels_of_few(fitted):
+    choices, result = fitted
+    console = Console(width=120, record=True)
+    with console.capture() as capture:
+        console.print(scores_report(result, width=120, allow_unreliable=True))
+    said = capture.get()
+    table = covariates(result, allow_unreliable=True).iloc[0]
+    assert f"{table['odds_ratio']:.2f} [{table['odds_lower']:.2f}, {table['odds_upper']:.2f}]" in said
+    assert "region = n" in said
+    region = choices.covariates[1]
+    few = result.copy(deep=True)
+    few["constant_data"]["covariate_1"].values[:] = np.where(np.arange(160) < 5, 0, 1 + region.value % 2)
+    with console.capture() as capture:
+        console.print(scores_report(few, width=120, allow_unreliable=True))
+    assert "fewer than 10 agents: region = n" in capture.get()
