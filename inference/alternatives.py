@@ -69,7 +69,10 @@ def alternatives_of(density: AreaDensity) -> tuple[Alternative, ...]:
 
 _LEARNING_STARTS = 8  # learned goals have minor modes
 _POPULATIONS = 4  # of annealed draws
-_DRAWS = 1_000
+DRAWS = 1_000
+"""Importance draws of a structure."""
+FEWER_DRAWS = 500
+"""The same of a structure of a large area."""
 _ENOUGH = 200  # effective draws: a comparison needs fewer than a published number
 _SCORED = 250
 _TINY = 1e-290
@@ -110,7 +113,7 @@ class Structure:
         return self.kind.name
 
 
-def fit_structure(own: AreaDensity, rng: np.random.Generator, kind: Alternative) -> Structure:
+def fit_structure(own: AreaDensity, rng: np.random.Generator, kind: Alternative, *, draws: int = DRAWS) -> Structure:
     """Return the fit of one structure of one area.
 
     Parameters
@@ -121,13 +124,15 @@ def fit_structure(own: AreaDensity, rng: np.random.Generator, kind: Alternative)
         Source of starts and draws.
     kind
         The structure.
+    draws
+        Importance draws.
     """
     density = null_density(own) if kind == NULL else _restructured(own, kind)
     symmetric = is_symmetric(density.area)
     modes = find_modes(density, rng, starts=1 if kind == NULL else _LEARNING_STARTS if symmetric else 3)
     density = with_pivot(density, modes[0].theta)
     try:
-        weighted = importance_draws(density, modes, rng, draws=_DRAWS, rounds=4, enough=_ENOUGH)
+        weighted = importance_draws(density, modes, rng, draws=draws, rounds=4, enough=_ENOUGH)
         if symmetric and not (weighted.khat <= MAX_KHAT and weighted.effective >= _ENOUGH):
             weighted = annealed_draws(
                 density, rng, populations=_POPULATIONS, exported=lambda theta: _contention(density, theta)
@@ -136,8 +141,8 @@ def fit_structure(own: AreaDensity, rng: np.random.Generator, kind: Alternative)
         empty = np.full(density.rows.n_rows, np.nan)
         return Structure(kind, modes[0].log_density, float("nan"), empty, None, float("nan"))
     theta, log_weight = weighted.theta, weighted.log_weight
-    if len(theta) > _DRAWS:  # more were needed for the weights; draws × rows is the largest array of a fit
-        theta, log_weight = resample(weighted, _DRAWS, rng), np.full(_DRAWS, -np.log(_DRAWS))
+    if len(theta) > draws:  # more were needed for the weights; draws × rows is the largest array of a fit
+        theta, log_weight = resample(weighted, draws, rng), np.full(draws, -np.log(draws))
     row_elpd = leave_one_out(row_log_likelihood(density, theta), log_weight)
     scores = None
     if kind != NULL:

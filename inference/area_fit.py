@@ -147,12 +147,12 @@ def _large_fit(
     report: Callable[[str], None],
     store: SegmentStore | None,
 ) -> AreaFit:
-    density, modes = large_modes(density, rng, quadrature_error=QUADRATURE_ERROR, most_nodes=_MOST_NODES)
-    importance = None
+    density, peaks = large_modes(density, rng, quadrature_error=QUADRATURE_ERROR, most_nodes=_MOST_NODES)
+    modes, importance = tuple(peak.mode for peak in peaks), None
     with contextlib.suppress(LinAlgError):
         importance = large_draws(
             density,
-            modes,
+            peaks,
             rng,
             draws=_proposals(density, draws),
             exported=lambda theta: exported_quantities(density, theta),

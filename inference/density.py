@@ -330,16 +330,20 @@ def chunks(density: AreaDensity, draws: int, *, per_draw: int = 0) -> Iterator[s
         yield slice(start, min(start + step, draws))
 
 
-def is_large(density: AreaDensity) -> bool:
-    """Return whether the rows of an area are summed in parts: patterns that are not split, and very many of them.
+def in_parts(density: AreaDensity) -> bool:
+    """Return whether the rows of an area are summed in parts: their counts are then whole numbers, never split.
 
     Where priors depend on covariates they are not.
     """
-    rows, design = density.rows, density.parameters.design
-    if design is not None and design.n_covariates:
+    design = density.parameters.design
+    if density.table.stages or density.table.numbers or (design is not None and design.n_covariates):
         return False
-    beside = density.table.stages or density.table.numbers
-    return len(rows.second) == 1 and not beside and rows.n_rows * density.states.n_states >= LARGE_CELLS
+    return density.rows.first.dtype.kind in "iu"
+
+
+def is_large(density: AreaDensity) -> bool:
+    """Return whether an area has so many rows that not every question is put to all of them at every draw."""
+    return in_parts(density) and density.rows.n_rows * density.states.n_states >= LARGE_CELLS
 
 
 def evaluation_cells(density: AreaDensity) -> int:
@@ -352,7 +356,7 @@ def evaluation_cells(density: AreaDensity) -> int:
 
 def log_density(density: AreaDensity, theta: Array) -> Array:
     """Return the unnormalised log posterior density of each vector, (D,), on the real line."""
-    if is_large(density):
+    if in_parts(density):
         from .large_density import log_density_of_rows  # noqa: PLC0415 - it builds on this module
 
         return log_density_of_rows(density, theta)
@@ -364,7 +368,7 @@ def log_density(density: AreaDensity, theta: Array) -> Array:
 
 def row_log_likelihood(density: AreaDensity, theta: Array) -> Array:
     """Return the log likelihood of one agent of each row, (D, row)."""
-    if is_large(density):
+    if in_parts(density):
         from .large_density import log_likelihood_of_rows  # noqa: PLC0415 - it builds on this module
 
         return log_likelihood_of_rows(density, theta)
@@ -376,7 +380,7 @@ def row_log_likelihood(density: AreaDensity, theta: Array) -> Array:
 
 def value_and_gradient(density: AreaDensity, theta: Array) -> tuple[Array, Array]:
     """Return the log density, (D,), and its gradient, (D, coordinate), for a batch of vectors."""
-    if is_large(density):
+    if in_parts(density):
         from .large_density import value_and_gradient_of_rows  # noqa: PLC0415 - it builds on this module
 
         return value_and_gradient_of_rows(density, theta)
@@ -477,7 +481,7 @@ def hessian(density: AreaDensity, theta: Array, *, step: float = 1e-4) -> Array:
 
     Central differences of the analytic gradient, symmetrised; the error is of the order step².
     """
-    if is_large(density):
+    if in_parts(density):
         from .large_density import value_gradient_hessian  # noqa: PLC0415 - it builds on this module
 
         return value_gradient_hessian(density, theta)[2]

@@ -17,6 +17,8 @@ from ..datasets.choices import Choices
 from ..datasets.study import Priors
 from ..errors import Fault, InputError, shown
 from .alternatives import (
+    DRAWS,
+    FEWER_DRAWS,
     NULL,
     STRUCTURES,
     Alternative,
@@ -294,9 +296,9 @@ def _structures(
     def run(task: tuple[_Job, Alternative]) -> Structure:
         job, kind = task
         job.say.check()
-        return fit_structure(
-            _looked_at(job, job.density), np.random.default_rng(job.streams[_STREAM_OF[kind.more or kind]]), kind
-        )
+        rng = np.random.default_rng(job.streams[_STREAM_OF[kind.more or kind]])
+        draws = FEWER_DRAWS if is_large(job.density) else DRAWS
+        return fit_structure(_looked_at(job, job.density), rng, kind, draws=draws)
 
     done = parallel_map(run, tasks)
     result = []

@@ -11,7 +11,7 @@ from .density import AreaDensity, is_large
 
 Array = NDArray[np.float64]
 
-LOOKED_AT = 4_000
+LOOKED_AT = 2_000
 """Agents of a large area on whom structures are compared and the fit of the model is checked."""
 
 
@@ -86,7 +86,7 @@ def with_rows(
     place = np.arange(len(row))
     few = replace(
         rows,
-        first=counts.astype(np.float64),
+        first=counts,
         first_of_row=place,
         second_of_row=np.zeros(len(row), dtype=np.int64),
         group=np.array(rows.group[row]),

@@ -35,6 +35,12 @@ def point_at(density: AreaDensity, theta: Array, *, slopes: bool = False) -> Poi
     return Point(log_p[0], prior[0], np.moveaxis(slope_p, 0, 2), np.moveaxis(slope_prior, 0, 2))
 
 
+def points_at(density: AreaDensity, theta: Array) -> list[Point]:
+    """Return the tables of an area at some parameter vectors, (D, coordinate)."""
+    log_p, prior = _tables(density, theta)
+    return [Point(*tables) for tables in zip(log_p, prior, strict=True)]
+
+
 def _tables(density: AreaDensity, theta: Array) -> tuple[Array, Array]:
     values = constrain(density.parameters, theta, density.n_options)
     return option_log_probability(density, values), state_prior(density, values)
@@ -90,23 +96,29 @@ def value_and_gradient_of_rows(
     """Return the log density, (D,), and its gradient, (D, coordinate), for a few vectors."""
     total = summation or over_rows(density.rows)
     value, gradient = log_prior(density.parameters, theta), np.empty_like(theta)
-    for d, one in enumerate(theta):
-        sums = total(point_at(density, one))
+    for d, (one, point) in enumerate(zip(theta, points_at(density, theta), strict=True)):
+        sums = total(point)
         value[d] += sums.value
         gradient[d] = gradient_of_sums(density, one, sums)
     return value, gradient
 
 
 def log_density_of_rows(density: AreaDensity, theta: Array) -> Array:
-    """Return the log density of a few vectors, (D,)."""
-    return value_and_gradient_of_rows(density, theta)[0]
+    """Return the log density of some vectors, (D,)."""
+    value = log_prior(density.parameters, theta)
+    for d, point in enumerate(points_at(density, theta)):
+
+        def total(part: Part, at: Point = point) -> float:
+            return float(part.multiplicity @ part_log_likelihood(part, at))
+
+        value[d] += sum(map_parts(density.rows, total))
+    return value
 
 
 def log_likelihood_of_rows(density: AreaDensity, theta: Array) -> Array:
-    """Return the log likelihood of one agent of each row at a few vectors, (D, row)."""
+    """Return the log likelihood of one agent of each row at some vectors, (D, row)."""
     result = np.empty((len(theta), density.rows.n_rows))
-    for d, one in enumerate(theta):
-        point = point_at(density, one)
+    for d, point in enumerate(points_at(density, theta)):
         result[d] = np.concatenate(map_parts(density.rows, lambda part, at=point: part_log_likelihood(part, at)))
     return result
 

@@ -31,15 +31,33 @@ CONTROL = 1_024
 TOLERANCE = 0.02
 """Largest error of the log density of a draw, up to a constant, beyond which all draws are evaluated in full."""
 
+_STARTS = 8
 _VERIFIED = 4  # draws evaluated in full
 _POLISHED = 4  # modes of some rows looked at on all of them
 _ERRORS = 4.0  # standard errors by which some rows may be wrong about the mass of a mode
 _DECREMENT = 1e-8  # of a Newton step, in log density
 
 
+@dataclass(frozen=True, eq=False)
+class Peak:
+    """A mode of all rows with the derivatives of the log density there.
+
+    Parameters
+    ----------
+    mode
+        The mode.
+    gradient, curvature
+        Gradient, (coordinate,), and Hessian, (coordinate, coordinate).
+    """
+
+    mode: Mode
+    gradient: Array
+    curvature: Array
+
+
 def large_modes(
     density: AreaDensity, rng: np.random.Generator, *, quadrature_error: float, most_nodes: int
-) -> tuple[AreaDensity, tuple[Mode, ...]]:
+) -> tuple[AreaDensity, tuple[Peak, ...]]:
     """Return the density with as many nodes as all rows need, and the modes of all rows, best Laplace mass first.
 
     Parameters
@@ -54,17 +72,17 @@ def large_modes(
         Nodes beyond which they are not doubled.
     """
     few = some_rows(density, SEARCHED, rng)
-    modes = find_modes(few, rng)
+    modes = find_modes(few, rng, starts=_STARTS)
     while True:
         few = with_nodes(few, len(density.states.node)) if density.states.weighted else few
-        found = sorted((polish(density, mode.theta) for mode in _hopeful(few, modes)), key=lambda m: -m.log_mass)
-        distinct = [mode for k, mode in enumerate(found) if not any(_same(mode, other) for other in found[:k])]
+        found = sorted((polish(density, mode.theta) for mode in _hopeful(few, modes)), key=lambda p: -p.mode.log_mass)
+        peaks = tuple(p for k, p in enumerate(found) if not any(_same(p.mode, other.mode) for other in found[:k]))
         if not density.states.weighted or len(density.states.node) >= most_nodes:
-            return density, tuple(distinct)
+            return density, peaks
         finer = with_nodes(density, 2 * len(density.states.node))
-        if largest_change(density, finer, distinct[0].theta) <= quadrature_error:
-            return density, tuple(distinct)
-        density, modes = finer, tuple(distinct)
+        if largest_change(density, finer, peaks[0].mode.theta) <= quadrature_error:
+            return density, peaks
+        density, modes = finer, tuple(peak.mode for peak in peaks)
 
 
 def _hopeful(few: AreaDensity, modes: tuple[Mode, ...]) -> list[Mode]:
@@ -89,7 +107,7 @@ def _same(mode: Mode, other: Mode) -> bool:
     return bool(gap @ np.linalg.solve(other.covariance, gap) < 0.1)
 
 
-def polish(density: AreaDensity, start: Array) -> Mode:
+def polish(density: AreaDensity, start: Array) -> Peak:
     """Return the mode reached from a start near it by Newton steps, each one pass over the rows."""
     theta = start
     value, gradient, curvature = value_gradient_hessian(density, theta)
@@ -105,7 +123,7 @@ def polish(density: AreaDensity, start: Array) -> Mode:
             break
         theta = theta + shrink * step
         value, gradient, curvature = new
-    return laplace(theta, value, curvature)
+    return Peak(laplace(theta, value, curvature), gradient, curvature)
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,24 +135,27 @@ class _Anchor:
     constant: float  # the same of the log density
 
 
-def estimated_log_density(density: AreaDensity, modes: tuple[Mode, ...], few: AreaDensity) -> Callable[[Array], Array]:
+def estimated_log_density(peaks: tuple[Peak, ...], few: AreaDensity) -> Callable[[Array], Array]:
     """Return the log density of many vectors, estimated from some rows and exact sums at the modes.
 
     Parameters
     ----------
-    density
-        Density of the area.
-    modes
-        Its modes; the nearest one is the centre of the quadratic.
+    peaks
+        The modes that draws are from; the nearest one is the centre of the quadratic.
     few
         Some rows, from :func:`.some_rows`.
     """
     anchors = []
-    for mode in leading(modes):
-        value, gradient, curvature = value_gradient_hessian(density, mode.theta)
-        own, slope = value_and_gradient(few, mode.theta[None])
+    for peak in peaks:
+        own, slope = value_and_gradient(few, peak.mode.theta[None])
         anchors.append(
-            _Anchor(mode, -curvature, gradient - slope[0], curvature - hessian(few, mode.theta), value - float(own[0]))
+            _Anchor(
+                peak.mode,
+                -peak.curvature,
+                peak.gradient - slope[0],
+                peak.curvature - hessian(few, peak.mode.theta),
+                peak.mode.log_density - float(own[0]),
+            )
         )
 
     def estimate(theta: Array) -> Array:
@@ -153,7 +174,7 @@ def estimated_log_density(density: AreaDensity, modes: tuple[Mode, ...], few: Ar
 
 def large_draws(
     density: AreaDensity,
-    modes: tuple[Mode, ...],
+    peaks: tuple[Peak, ...],
     rng: np.random.Generator,
     *,
     draws: int,
@@ -164,7 +185,7 @@ def large_draws(
 
     Parameters
     ----------
-    density, modes
+    density, peaks
         The area and its modes.
     rng
         Source of the draws.
@@ -180,9 +201,12 @@ def large_draws(
     LinAlgError
         If no mode has a negative definite Hessian.
     """
-    if not leading(modes):
+    modes = tuple(peak.mode for peak in peaks)
+    kept = leading(modes)
+    if not kept:
         raise LinAlgError("no mode has a negative definite Hessian")
-    estimate = estimated_log_density(density, modes, some_rows(density, CONTROL, rng))
+    few = some_rows(density, CONTROL, rng)
+    estimate = estimated_log_density(tuple(peak for peak in peaks if peak.mode in kept), few)
     found = importance_draws(density, modes, rng, draws=draws, exported=exported, height=estimate)
     error = _error(density, found, estimate)
     if error <= TOLERANCE:

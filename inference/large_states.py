@@ -14,11 +14,11 @@ from operator import add
 import numpy as np
 from numpy.typing import NDArray
 
-from .density import AreaDensity, chunks, evaluate_rows
+from .density import AreaDensity
 from .large import some_rows, with_rows
-from .large_density import point_at
-from .marginal import Rows, state_totals
-from .row_sums import FeatureSums, Part, Point, part_features, part_sums
+from .large_density import point_at, points_at
+from .marginal import Rows
+from .row_sums import FeatureSums, Part, Point, part_features, part_means, part_sums
 from .sum_over_parts import map_parts
 
 Array = NDArray[np.float64]
@@ -67,8 +67,7 @@ def large_totals(
     own, _ = part_features(_whole(few.rows), point, features)
     gap = theta - centre
     mean = sums.total - own.total + np.einsum("hfp,dp->dhf", sums.slope - own.slope, gap)
-    for at in chunks(few, len(theta)):
-        mean[at] += state_totals(few.rows, evaluate_rows(few, theta[at])[2], few.rows.multiplicity) @ features
+    mean += _exact(few, theta, features)
     spread = np.sqrt(np.einsum("hff->hf", sums.covariance) + mean.var(axis=0))
     edge = np.argsort(np.abs(gap / np.maximum(theta.std(axis=0), 1e-300)).sum(axis=1))[-_VERIFIED:]
     exact = _exact(counted, theta[edge], features)
@@ -91,7 +90,29 @@ def _exact(density: AreaDensity, theta: Array, features: Array) -> Array:
     def total(point: Point) -> Array:
         return np.sum([part.by_prior for part in map_parts(density.rows, lambda p: part_sums(p, point))], axis=0)
 
-    return np.stack([total(point_at(density, one)) @ features for one in theta])
+    return np.stack([total(point) @ features for point in points_at(density, theta)])
+
+
+def totals_at_draws(density: AreaDensity, theta: Array, features: Array) -> tuple[Array, Array, Array]:
+    """Return the same as :func:`large_totals` with all rows summed at every draw, covariances by draw.
+
+    Returns
+    -------
+    mean, covariance, row_mean
+        (draw, prior, feature), (draw, prior, feature, feature) and (row, feature).
+    """
+    rows, size = density.rows, features.shape[1]
+    agents, whole = rows.agents.astype(np.float64), _whole(by_agents(density).rows)
+    means = np.zeros((rows.n_rows, size))
+    mean, square = np.empty((len(theta), rows.n_priors, size)), np.empty((len(theta), rows.n_priors, size, size))
+    mine = [rows.group == h for h in range(rows.n_priors)]
+    for d, point in enumerate(points_at(density, theta)):
+        by_prior, found = part_means(whole, point, features)
+        mean[d], means = by_prior @ features, means + found
+        square[d] = np.einsum("hs,sf,sg->hfg", by_prior, features, features, optimize=True)
+        for h, own in enumerate(mine):
+            square[d, h] -= (found[own] * agents[own, None]).T @ found[own]
+    return mean, square, means / max(len(theta), 1)
 
 
 def rows_of(density: AreaDensity, priors: NDArray[np.bool_]) -> AreaDensity:

@@ -149,7 +149,7 @@ def make_rows(
     multiplicity = agents.astype(float) if fit_weight is None else np.bincount(row_of_agent, fit_weight, len(key))
     first, second, a, b = whole_patterns(counts) if whole else split_items(counts, item_of_option, n_states)
     large = len(second) == 1 and len(key) * n_states >= LARGE_CELLS
-    if large and not direct:
+    if large and not direct and not whole:
         return _large_rows(counts, pattern, group, n_priors, agents, multiplicity, row_of_agent)
     direct = direct and (large or _cheaper_directly(len(counts), len(key), len(first), len(second), n_priors))
     if direct:

@@ -7,9 +7,12 @@ import ctypes
 import os
 from collections.abc import Sequence
 
+import numpy as np
+
 from ..datasets.choices import Choices
 from ..errors import Fault, InputError
-from .density import AreaDensity
+from .density import AreaDensity, is_large
+from .large import LOOKED_AT
 
 SHARE = 0.7
 """Share of the free memory that a fit may take."""
@@ -53,18 +56,31 @@ def estimate_memory(
     """
     threads = cores or os.cpu_count() or 1
     rows = max((density.rows.n_rows for density in densities), default=0)
-    comparing = threads * rows * _STRUCTURE_DRAWS * _NUMBER
+    compared = max((LOOKED_AT if is_large(density) else density.rows.n_rows for density in densities), default=0)
+    comparing = threads * compared * _STRUCTURE_DRAWS * _NUMBER
     checking = sum(sorted(map(_checking, densities), reverse=True)[:threads])
     likelihood = draws * choices.n_agents * 4 if draws * choices.n_agents <= stored else 0
     result = likelihood + choices.n_agents * (4 * sum(len(area.goals) + 3 for area in choices.areas) + _LABELS)
     result += sum(density.size for density in densities) * draws * _NUMBER * 3
     spreading = max(draws * rows * 12, draws * rows * 4 + likelihood) if likelihood else 0
-    later = _LEFT_BEHIND + max(comparing, result + spreading, _SAVING * result)
+    sizes = [_of_large(density) for density in densities if is_large(density)]
+    held, again, counts = (sum(own[k] for own in sizes) for k in range(3))
+    result += counts
+    later = _LEFT_BEHIND + max(held + comparing, held + result + spreading, again + result, _SAVING * result)
     cells = max(
         (sum(table.cells for table in (*density.table.stages, *density.table.numbers)) for density in densities),
         default=0,
     )
     return _LIBRARIES + int(max(checking, later)) + threads * cells * _NUMBER * _STAGE_COPIES
+
+
+def _of_large(density: AreaDensity) -> tuple[int, int, int]:
+    """Return bytes of a large area while fitting, while its result is held to its answers, and of counts stored."""
+    rows, agents = density.rows.n_rows, len(density.rows.row_of_agent)
+    index = 24 * rows + 8 * agents
+    opened = 8 * density.area.counts.size + 8 * agents
+    stored = density.area.counts.size * np.min_scalar_type(int(density.area.counts.max())).itemsize
+    return index + 4 * rows * (density.states.n_shares + 1), opened + index, stored
 
 
 def _checking(density: AreaDensity) -> int:

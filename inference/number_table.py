@@ -7,8 +7,8 @@ With u = log μ + κ·w·A_g, A_g = 1 where the goal raises the number, −1 whe
     duration    log y ~ Normal(u, σ)
 
 In both, all that depends on the state is a sum of few columns times few sums over an agent's numbers: of durations how
-many, Σ log y and Σ log² y; of counts how many and Σ y, for each exposure. So an area costs what its patterns cost, however
-many numbers differ, and the form is again counts @ log P.
+many, Σ log y and Σ log² y; of counts how many and Σ y, for each exposure. So an area costs what its patterns cost,
+however many numbers differ, and the form is again counts @ log P.
 """
 
 from __future__ import annotations

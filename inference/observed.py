@@ -21,6 +21,11 @@ EXACT_AGENTS = 10_000
 FEW_AGENTS = 500
 """Among more, those of a group, or who answered an item, up to this number are resampled one by one too."""
 
+MANY_PATTERNS = 100_000
+"""Above, agents are added up one by one instead of pairs of patterns."""
+
+_AGENTS_AT_A_TIME = 10_000
+
 
 @dataclass(frozen=True, eq=False)
 class ObservedConflict:
@@ -81,7 +86,7 @@ def observed_conflict(
     group = np.where(choices.group_of_agent < 0, len(choices.groups), choices.group_of_agent)
     n_groups = len(choices.groups) + 1
     keys = [area.pattern_of_agent * n_groups + group for area in choices.areas]
-    answers = [_answers(area) for area in choices.areas]
+    answers = [_answers_of(area) for area in choices.areas]
     once = [_totals(given, key, n_groups, weight) for given, key in zip(answers, keys, strict=True)]
     estimates = [_conflict(area, total) for area, total in zip(choices.areas, once, strict=True)]
     if choices.n_agents <= EXACT_AGENTS:
@@ -102,6 +107,7 @@ def observed_conflict(
 class _Answers:
     """What each pattern of an area says of its agents."""
 
+    area: AreaChoices
     shares: Array  # share of each option among the answers to its item, (pattern, option)
     own_conflict: Array  # conflict of an agent's answers with themselves, (pattern, item)
     answered: Array  # whether the item is answered, (pattern, item)
@@ -117,6 +123,35 @@ class _Totals:
     own_pairs: Array  # Σ weight², (replicate, group, item)
 
 
+class _ManyAnswers:
+    """The same of an area with very many patterns, made again whenever it is asked for instead of held."""
+
+    def __init__(self, area: AreaChoices) -> None:
+        self.area, self.item_of_option = area, area.item_of_option
+
+    @property
+    def shares(self) -> Array:
+        return _answers(self.area).shares
+
+    @property
+    def own_conflict(self) -> Array:
+        return _answers(self.area).own_conflict
+
+    @property
+    def answered(self) -> Array:
+        return _answers(self.area).answered
+
+
+def _answers_of(area: AreaChoices) -> _Answers | _ManyAnswers:
+    return _ManyAnswers(area) if len(area.counts) > MANY_PATTERNS else _answers(area)
+
+
+def _shares(area: AreaChoices, pattern: NDArray[np.int64]) -> Array:
+    counts = area.counts[pattern]
+    in_item = area.item_of_option[:, None] == np.arange(len(area.items))
+    return np.asarray(counts / np.maximum(counts @ in_item, 1)[:, area.item_of_option])
+
+
 def _answers(area: AreaChoices) -> _Answers:
     counts = area.counts * ~area.is_pass  # who passes gives no answer that could serve a goal
     number = np.zeros((len(counts), len(area.items)))
@@ -125,10 +160,11 @@ def _answers(area: AreaChoices) -> _Answers:
     same_item = area.item_of_option[:, None] == area.item_of_option
     against = shares * (shares @ np.where(same_item, option_conflict(area), 0))
     in_item = (area.item_of_option[:, None] == np.arange(len(area.items))).astype(float)
-    return _Answers(shares, against @ in_item, (number > 0).astype(float), area.item_of_option)
+    return _Answers(area, shares, against @ in_item, (number > 0).astype(float), area.item_of_option)
 
 
-def _totals(given: _Answers, key: NDArray[np.int64], n_groups: int, weight: Array) -> _Totals:
+def _totals(given: _Answers | _ManyAnswers, key: NDArray[np.int64], n_groups: int, weight: Array) -> _Totals:
+    given = _answers(given.area) if isinstance(given, _ManyAnswers) else given
     size = len(given.shares) * n_groups
     once = np.bincount(key, weight, size).reshape(-1, n_groups).T
     twice = np.bincount(key, np.square(weight), size).reshape(-1, n_groups).T
@@ -136,7 +172,7 @@ def _totals(given: _Answers, key: NDArray[np.int64], n_groups: int, weight: Arra
 
 
 def _resample(
-    answers: list[_Answers],
+    answers: list[_Answers | _ManyAnswers],
     keys: list[NDArray[np.int64]],
     n_groups: int,
     weight: Array,
@@ -154,7 +190,7 @@ def _resample(
 
 
 def _normal(
-    answers: list[_Answers],
+    answers: list[_Answers | _ManyAnswers],
     keys: list[NDArray[np.int64]],
     n_groups: int,
     weight: Array,
@@ -186,15 +222,18 @@ def _normal(
 
 
 def _correlated_noise(
-    answers: list[_Answers],
+    answers: list[_Answers | _ManyAnswers],
     patterns: list[NDArray[np.int64]],
     weight: Array,
     replicates: int,
     rng: np.random.Generator,
 ) -> list[Array]:
     """Return normal noise with covariance Σ x xᵀ over agents, x their weighted option shares of all areas."""
-    widths = np.cumsum([0, *(given.shares.shape[1] for given in answers)])
+    widths = np.cumsum([0, *(len(given.item_of_option) for given in answers)])
     square = np.zeros((widths[-1], widths[-1]))
+    if any(isinstance(given, _ManyAnswers) for given in answers):
+        square = _squares(answers, patterns, weight)
+        return _noise(square, widths, replicates, rng)
     for a, first in enumerate(answers):
         for b, second in enumerate(answers[a:], start=a):
             size = (len(first.shares), len(second.shares))
@@ -202,6 +241,21 @@ def _correlated_noise(
             block = first.shares.T @ (pairs @ second.shares)
             square[widths[a] : widths[a + 1], widths[b] : widths[b + 1]] = block
             square[widths[b] : widths[b + 1], widths[a] : widths[a + 1]] = block.T
+    return _noise(square, widths, replicates, rng)
+
+
+def _squares(answers: list[_Answers | _ManyAnswers], patterns: list[NDArray[np.int64]], weight: Array) -> Array:
+    """Return Σ x xᵀ over agents where hardly two give the same answers, some agents at a time."""
+    square = 0.0
+    for start in range(0, len(weight), _AGENTS_AT_A_TIME):
+        at = slice(start, start + _AGENTS_AT_A_TIME)
+        shares = [_shares(given.area, pattern[at]) for given, pattern in zip(answers, patterns, strict=True)]
+        x = np.hstack(shares) * weight[at, None]
+        square = square + x.T @ x
+    return np.asarray(square)
+
+
+def _noise(square: Array, widths: NDArray[np.int64], replicates: int, rng: np.random.Generator) -> list[Array]:
     eigenvalue, vector = np.linalg.eigh(square)
     noise = rng.standard_normal((replicates, widths[-1])) * np.sqrt(np.maximum(eigenvalue, 0)) @ vector.T
     return np.split(noise, widths[1:-1], axis=1)
@@ -209,7 +263,7 @@ def _correlated_noise(
 
 def _redraw(
     result: list[_Totals],
-    answers: list[_Answers],
+    answers: list[_Answers | _ManyAnswers],
     patterns: list[NDArray[np.int64]],
     group: int,
     agents: NDArray[np.int64],

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .density import AreaDensity, chunks, evaluate_rows, is_large
-from .large_states import large_totals, rows_of
+from .density import AreaDensity, chunks, evaluate_rows, in_parts, is_large
+from .large_states import large_totals, rows_of, totals_at_draws
 from .marginal import Evaluation, feature_means, state_probabilities, state_totals
 
 Array = NDArray[np.float64]
@@ -62,8 +62,8 @@ def draw_states(density: AreaDensity, theta: Array, rng: np.random.Generator) ->
     features = np.hstack([goal, goal * np.sqrt(states.weight)[:, None], goal * states.weight[:, None]])
     k, draws = states.n_shares, len(theta)
     exact = _drawn_one_by_one(density)
-    if is_large(density):
-        return _draw_large(density, theta, features, exact, rng)
+    if in_parts(density) and not exact.all():
+        return _draw_in_parts(density, theta, features, exact, rng)
     some_rows = exact[density.unit_of_row]
     totals = np.empty((draws, density.n_units, 3 * k))
     means = np.zeros((rows.n_rows, 3 * k))
@@ -84,18 +84,21 @@ def draw_states(density: AreaDensity, theta: Array, rng: np.random.Generator) ->
     return StateDraws(count, root, weight, means[:, :k], means[:, 2 * k :].sum(axis=1))
 
 
-def _draw_large(
+def _draw_in_parts(
     density: AreaDensity, theta: Array, features: Array, exact: NDArray[np.bool_], rng: np.random.Generator
 ) -> StateDraws:
-    """Return draws of the state totals of a large area; of its small groups agent by agent."""
-    mean, square, row_mean = large_totals(density, theta, features, rng)
+    """Return draws of the state totals of an area whose rows are summed in parts; small groups agent by agent."""
+    if is_large(density):
+        mean, square, row_mean = large_totals(density, theta, features, rng)
+    else:
+        mean, square, row_mean = totals_at_draws(density, theta, features)
     count, root, weight = np.split(_normal_totals(density, mean, square, rng), 3, axis=2)
     if exact.any():
         few = draw_states(rows_of(density, exact), theta, rng)
         for all_of, own in ((count, few.count), (root, few.root), (weight, few.weight)):
             all_of[:, exact] = own[:, exact]
     k = density.states.n_shares
-    return StateDraws(count, root, weight, row_mean[:, :k], row_mean[:, 2 * k :].sum(axis=1))
+    return StateDraws(count, root, weight, row_mean[:, :k].copy(), row_mean[:, 2 * k :].sum(axis=1))
 
 
 def _drawn_one_by_one(density: AreaDensity) -> NDArray[np.bool_]:

@@ -45,6 +45,7 @@ SCHEMA = 2
 LOG_LIKELIHOOD_NUMBERS = 20_000_000
 """Most draws × agents for which the log likelihood is stored; above, it is computed again when asked for."""
 _PROBED, _PROBED_OF_LARGE = 50, 2
+_MANY_COUNTS = 1_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -252,7 +253,8 @@ def _observed_data(choices: Choices) -> xr.Dataset:
 def _constant_data(parts: FitParts) -> xr.Dataset:
     choices, fits = parts.choices, parts.fits
     data: dict[str, Any] = {
-        f"counts_{k}": ((f"pattern_{k}", f"option_{k}"), area.counts) for k, area in enumerate(choices.areas)
+        f"counts_{k}": ((f"pattern_{k}", f"option_{k}"), stored_counts(area.counts))
+        for k, area in enumerate(choices.areas)
     }
     for k, area in enumerate(choices.areas):
         data |= stage_variables(k, area) | number_variables(k, area)
@@ -269,6 +271,12 @@ def _constant_data(parts: FitParts) -> xr.Dataset:
     data |= _observed_estimates(parts)
     findings = json.dumps([f.__dict__ for f in choices.findings])
     return xr.Dataset(data, coords=coords, attrs={"findings": findings})
+
+
+def stored_counts(counts: NDArray[np.int64]) -> NDArray[np.integer]:
+    """Return counts as a result stores them: many of them as narrow whole numbers."""
+    many = counts.size > _MANY_COUNTS
+    return counts.astype(np.min_scalar_type(int(counts.max()))) if many else counts
 
 
 def choices_of(fit: xr.DataTree) -> Choices:

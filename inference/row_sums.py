@@ -103,6 +103,13 @@ def blocks(part: Part, point: Point) -> Iterator[tuple[slice, Array, Array, Arra
 
     The last are probabilities of the states given the answers. The array is used again for the next rows.
     """
+    for at, counts, top, joint in _joint(part, point):
+        total = joint.sum(axis=1)
+        yield at, counts, top + np.log(total), np.divide(joint, total[:, None], out=joint)
+
+
+def _joint(part: Part, point: Point) -> Iterator[tuple[slice, Array, Array, Array]]:
+    """Yield rows with their counts, the largest log joint probability of a state, and all of them relative to it."""
     n, (priors, states) = len(part.multiplicity), point.log_prior.shape
     buffer, table = np.empty((min(n, BLOCK), states)), np.ascontiguousarray(point.log_p.T)
     for start in range(0, n, BLOCK):
@@ -112,18 +119,37 @@ def blocks(part: Part, point: Point) -> Iterator[tuple[slice, Array, Array, Arra
         joint += point.log_prior[0] if priors == 1 else point.log_prior[part.group[at]]
         top = joint.max(axis=1)
         joint -= top[:, None]
-        np.exp(joint, out=joint)
-        total = joint.sum(axis=1)
-        joint /= total[:, None]
-        yield at, counts, top + np.log(total), joint
+        yield at, counts, top, np.exp(joint, out=joint)
 
 
 def part_log_likelihood(part: Part, point: Point) -> Array:
     """Return the log likelihood of one agent of each row, (row,)."""
     result = np.empty(len(part.multiplicity))
-    for at, _, loglik, _ in blocks(part, point):
-        result[at] = loglik
+    for at, _, top, joint in _joint(part, point):
+        result[at] = top + np.log(joint.sum(axis=1))
     return result
+
+
+def part_means(part: Part, point: Point, features: Array) -> tuple[Array, Array]:
+    """Return what rows say of features of the state, (state, feature), at one point.
+
+    Returns
+    -------
+    by_prior, mean
+        Expected number of agents by prior and state, (prior, state), and the mean of each row, (row, feature).
+    """
+    priors, states = point.log_prior.shape
+    by_prior, mean = np.zeros((priors, states)), np.empty((len(part.multiplicity), features.shape[1]))
+    for at, _, _, state in blocks(part, point):
+        by_prior += (_members(part, at, priors) * part.multiplicity[at, None]).T @ state
+        mean[at] = state @ features
+    return by_prior, mean
+
+
+def _members(part: Part, at: slice, priors: int) -> Array:
+    """Return whether rows have a prior, (row, prior), as 0 and 1."""
+    own = part.group[at, None] == np.arange(priors)
+    return np.asarray(own, dtype=np.float64)
 
 
 def part_sums(part: Part, point: Point) -> Sums:
@@ -135,7 +161,7 @@ def part_sums(part: Part, point: Point) -> Sums:
     for at, counts, loglik, state in blocks(part, point):
         weight = part.multiplicity[at]
         value += float(weight @ loglik)
-        member = np.ones((len(weight), 1)) if priors == 1 else (part.group[at, None] == np.arange(priors)).astype(float)
+        member = _members(part, at, priors)
         by_prior += (member * weight[:, None]).T @ state
         by_table += state.T @ (counts * weight[:, None])
         if second is not None:
@@ -225,7 +251,7 @@ def part_features(part: Part, point: Point, features: Array) -> tuple[FeatureSum
     weighted = np.zeros((priors, len(features), second.slope.shape[0]))
     for at, counts, _, state in blocks(part, point):
         row = part.multiplicity[at]
-        member = np.ones((len(row), 1)) if priors == 1 else (part.group[at, None] == np.arange(priors)).astype(float)
+        member = _members(part, at, priors)
         parts = np.hstack([member, counts])
         mean, gradient = state @ features, second.mean(state, parts)
         means[at] = mean

@@ -28,7 +28,7 @@ class Summation(Protocol):
         ...
 
 
-def slices(rows: Rows, *, size: int = PART) -> Iterator[slice]:
+def slices(rows: Rows, *, size: int) -> Iterator[slice]:
     """Yield slices over the rows."""
     for start in range(0, rows.n_rows, size):
         yield slice(start, min(start + size, rows.n_rows))
@@ -53,4 +53,6 @@ def over_rows(rows: Rows, *, cores: int | None = None) -> Summation:
 
 def map_parts[T](rows: Rows, function: Callable[[Part], T], *, cores: int | None = None) -> list[T]:
     """Return a function of each part of the rows, in order."""
-    return parallel_map(lambda at: function(part_of(rows, at)), slices(rows), cores=cores)
+    if rows.n_rows <= PART:
+        return [function(part_of(rows, slice(0, rows.n_rows)))]
+    return parallel_map(lambda at: function(part_of(rows, at)), slices(rows, size=PART), cores=cores)
