@@ -19,6 +19,7 @@ from .states import log_node_prior
 Array = NDArray[np.float64]
 
 ESTIMANDS = ("sample", "population")
+_NUMBERS = 5_000_000  # priors over states looked at in one go
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,11 +130,18 @@ def _population_scores(density: AreaDensity, theta: Array, conflict: Array, shar
 
 def population_totals(density: AreaDensity, theta: Array) -> tuple[Array, Array]:
     """Return goal shares and their mass √w of each group (or period), both (draw, group, share)."""
-    share, root = stratum_totals(density, theta)
     if density.parameters.design is None:
-        return share, root
+        return stratum_totals(density, theta)
     mixture = unit_mixture(density)
-    return np.matmul(mixture, share), np.matmul(mixture, root)
+    parts = [stratum_totals(density, theta[part]) for part in _parts(density, len(theta))]
+    share, root = (np.concatenate([np.matmul(mixture, part[k]) for part in parts]) for k in (0, 1))
+    return share, root
+
+
+def _parts(density: AreaDensity, draws: int) -> list[slice]:
+    """Return slices over draws such that the priors over states of one stay small in memory."""
+    step = max(1, _NUMBERS // (density.rows.n_priors * density.states.n_states))
+    return [slice(start, start + step) for start in range(0, draws, step)] or [slice(0)]
 
 
 def stratum_totals(density: AreaDensity, theta: Array) -> tuple[Array, Array]:
@@ -156,6 +164,13 @@ def exported_quantities(density: AreaDensity, theta: Array) -> Array:
     Goal shares and mean weight of each group, contention and misalignment of the population, overall and within each
     group, the effects of covariates, and what learned goals favour.
     """
+    if density.parameters.design is not None:
+        parts = [_exported(density, theta[part]) for part in _parts(density, len(theta))]
+        return np.concatenate(parts)
+    return _exported(density, theta)
+
+
+def _exported(density: AreaDensity, theta: Array) -> Array:
     values = constrain(density.parameters, theta, density.n_options)
     scores = population_scores(density, theta)
     share, mean = group_values(density, values)

@@ -18,6 +18,7 @@ from ..datasets.learned_goals import goal_names
 from ..datasets.numbers import KINDS as NUMBERS
 from ..datasets.study import Priors
 from .design import arrange
+from .direct_rows import in_products
 from .marginal import LARGE_CELLS, Evaluation, Rows, evaluate, gradients, make_rows
 from .number_table import make_number_tables, numbers_by_pattern, pull_back_numbers
 from .option_table import OptionTable, log_option_probability, make_table, pull_back, pull_back_passing
@@ -316,10 +317,12 @@ def _evaluated(density: AreaDensity, theta: Array) -> tuple[Values, Array, Evalu
 def chunks(density: AreaDensity, draws: int, *, per_draw: int = 0) -> Iterator[slice]:
     """Yield slices over draws such that one evaluation stays small."""
     rows, n_states = density.rows, density.states.n_states
-    each = rows.n_rows + len(rows.first) + rows.n_priors if rows.direct else len(rows.first) * rows.n_priors
+    each = len(rows.first) + rows.n_priors if rows.direct else len(rows.first) * rows.n_priors
     cells = max(
         (each + len(rows.second)) * n_states,
-        0 if rows.direct else len(rows.first) * len(rows.second) * rows.n_priors,
+        rows.n_rows * n_states
+        if rows.direct and not in_products(rows)
+        else len(rows.first) * len(rows.second) * rows.n_priors,
         rows.n_rows,
         density.states.n_states * density.n_options,
         *(table.cells for table in (*density.table.stages, *density.table.numbers)),
@@ -350,7 +353,8 @@ def evaluation_cells(density: AreaDensity) -> int:
     """Return how many numbers an evaluation of the density looks at, stages left out."""
     rows, n_states = density.rows, density.states.n_states
     if rows.direct:
-        return (rows.n_rows + len(rows.first) + rows.n_priors) * n_states
+        more = rows.n_priors * len(rows.first) // 10 if in_products(rows) else rows.n_rows * n_states
+        return (len(rows.first) + rows.n_priors) * n_states + more
     return (len(rows.first) + len(rows.second)) * n_states * rows.n_priors + rows.n_rows
 
 

@@ -49,8 +49,7 @@ class Rows:
     row_of_agent
         Row of each agent, (agent,).
     direct
-        Whether each row is computed by itself from its whole pattern and its prior: the way of many priors, few of
-        which meet each pattern; see :mod:`.direct_rows`.
+        Whether rows are computed from whole patterns in the way of many priors; see :mod:`.direct_rows`.
     """
 
     first: Array
@@ -139,7 +138,7 @@ def make_rows(
     whole
         Whether patterns must not be split, as they hold more than their counts.
     direct
-        Whether each row may be computed by itself, from whole patterns, where that is cheaper.
+        Whether whole patterns may be taken where that is cheaper: priors are many.
     """
     code = pattern_of_agent * n_priors + prior_of_agent
     number = np.bincount(code, minlength=len(counts) * n_priors)
@@ -151,20 +150,20 @@ def make_rows(
     large = len(second) == 1 and len(key) * n_states >= LARGE_CELLS
     if large and not direct and not whole:
         return _large_rows(counts, pattern, group, n_priors, agents, multiplicity, row_of_agent)
-    direct = direct and (large or _cheaper_directly(len(counts), len(key), len(first), len(second), n_priors))
+    direct = direct and (large or _cheaper_directly(len(counts), len(first), len(second), n_priors))
     if direct:
         first, second, a, b = whole_patterns(counts)
     halves = (first, second, a[pattern], b[pattern])
     return Rows(*halves, group, n_priors, pattern, agents, multiplicity, row_of_agent, direct)
 
 
-def _cheaper_directly(patterns: int, rows: int, first: int, second: int, priors: int) -> bool:
-    """Return whether rows one by one cost less than all pairs of half patterns under all priors, per state.
+def _cheaper_directly(patterns: int, first: int, second: int, priors: int) -> bool:
+    """Return whether whole patterns cost less than all pairs of half patterns, under all priors, per state.
 
     An exponential counts 20, what is done to each number of an array 4, a term of a matrix product 0.3.
     """
-    by_pairs = 20.0 * (first + second) + 4.0 * priors * first + 0.3 * priors * first * second
-    return 20.0 * patterns + 4.0 * rows < by_pairs
+    by_halves = 20.0 * (first + second) + 4.0 * priors * first + 0.3 * priors * first * second
+    return 20.0 * patterns + 0.3 * priors * patterns < by_halves
 
 
 def _large_rows(
@@ -237,7 +236,7 @@ def evaluate(rows: Rows, log_p: Array, log_prior: Array, later: Array | None = N
     second = np.exp(two - two_max, out=two)
     prior = np.exp(log_prior - top)
     if rows.direct:
-        probability = direct_rows.joint(rows, first, prior).sum(axis=-1)
+        probability = direct_rows.probability(rows, first, prior)
         log_probability = np.log(probability) + one_max[:, rows.first_of_row, 0]
         return Evaluation(first, second, prior, probability, log_probability)
     weighted = first[:, None] * prior[:, :, None, :]
@@ -326,7 +325,7 @@ def feature_means(rows: Rows, parts: Evaluation, features: Array) -> Array:
         Value of each feature in each state, (state, feature).
     """
     if rows.direct:
-        return np.asarray(direct_rows.joint(rows, parts.first, parts.prior) @ features / parts.probability[..., None])
+        return direct_rows.means(rows, parts, features)
     weighted = parts.first[:, None] * parts.prior[:, :, None, :]
     at = (slice(None), rows.group, rows.first_of_row, rows.second_of_row)
     scale = 1 / parts.probability[at]

@@ -309,8 +309,10 @@ CASES: dict[str, Callable[[], Choices]] = {
         covariates=_kinds_of_agents(8),
         **_grouped([0, 1, -1, 0, 1, -1, 1, 0]),
     ),
-    "covariates, rankings, importance": lambda: random_choices(
-        make_study(of_kind(make_area("x y z -", "y x z", "- - -"), "ranking", "choice", "importance"), **_BOTH),
+    "covariates, rankings, importance, counts": lambda: random_choices(
+        make_study(
+            of_kind(make_area("x y z -", "y x z", "- - -", "x y"), "ranking", "choice", "importance", "count"), **_BOTH
+        ),
         8,
         seed=53,
         covariates=_kinds_of_agents(8),
@@ -327,6 +329,12 @@ CASES: dict[str, Callable[[], Choices]] = {
         seed=55,
         covariates=_kinds_of_agents(6),
         **_grouped([0, 1, 1, 0, 1, 0]),
+    ),
+    "covariates, passing": lambda: random_choices(
+        make_study(make_area("x y z -", "x y -", abstain=_PASS), **_BOTH),
+        8,
+        seed=57,
+        covariates=_kinds_of_agents(8),
     ),
     "one answer, covariates": lambda: random_choices(
         make_study(make_area("x y xy -"), **_BOTH), 8, seed=56, covariates=_kinds_of_agents(8)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from dissensus.datasets.covariates import Covariate, numeric
-from dissensus.inference import covariates
+from dissensus.inference import covariates, direct_rows
 from dissensus.inference.area_scores import (
     area_scores,
     group_values,
@@ -59,9 +59,13 @@ def fitted():
     return choices, fit(choices, seed=1, method="laplace", draws=500)
 
 
+@pytest.mark.parametrize("dearer", [0, 60])
 @pytest.mark.parametrize("case", [case for case in CASES if "covariates" in case])
-def test_rows_one_by_one_and_all_pairs_are_one_density(case):
+def test_rows_one_by_one_and_all_pairs_are_one_density(case, dearer, monkeypatch):
+    """By a product of all priors and patterns, and one by one where few of them meet."""
+    monkeypatch.setattr(direct_rows, "_DEARER", dearer)
     density = density_of(CASES[case]())
+    assert direct_rows.in_products(density.rows) == (dearer > 0)
     theta = draw_prior(density.parameters, 4, np.random.default_rng(1))
     direct, pairs = (replace(density, rows=replace(density.rows, direct=way)) for way in (True, False))
     for one, other in zip(value_and_gradient(direct, theta), value_and_gradient(pairs, theta), strict=True):
