@@ -69,6 +69,7 @@ def alternatives_of(density: AreaDensity) -> tuple[Alternative, ...]:
 
 _LEARNING_STARTS = 8  # learned goals have minor modes
 _POPULATIONS = 4  # of annealed draws
+_DEAR = 2_000  # rows × states above which annealing takes minutes; where many draws are poor too, a check says so
 DRAWS = 1_000
 """Importance draws of a structure."""
 FEWER_DRAWS = 500
@@ -133,7 +134,10 @@ def fit_structure(own: AreaDensity, rng: np.random.Generator, kind: Alternative,
     density = with_pivot(density, modes[0].theta)
     try:
         weighted = importance_draws(density, modes, rng, draws=draws, rounds=4, enough=_ENOUGH)
-        if symmetric and not (weighted.khat <= MAX_KHAT and weighted.effective >= _ENOUGH):
+        poor = symmetric and not (weighted.khat <= MAX_KHAT and weighted.effective >= _ENOUGH)
+        if poor and density.rows.n_rows * density.states.n_states > _DEAR:
+            weighted = importance_draws(density, modes, rng, draws=10 * draws, rounds=6, enough=_ENOUGH)
+        elif poor:
             weighted = annealed_draws(
                 density, rng, populations=_POPULATIONS, exported=lambda theta: _contention(density, theta)
             )
