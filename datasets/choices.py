@@ -144,8 +144,8 @@ class AreaChoices:
     def later_answers(self) -> NDArray[np.int64]:
         """Number of choices in each pattern that are not among its counts, (pattern,)."""
         n = len(self.counts)
-        held = (*self.stages, *self.numbers)
-        return sum((one.per_pattern(n) for one in held), np.zeros(n, dtype=np.int64))
+        held = [one.per_pattern(n) for one in self.stages] + [one.per_pattern(n) for one in self.numbers]
+        return sum(held, np.zeros(n, dtype=np.int64))
 
     @property
     def states_goals(self) -> NDArray[np.bool_]:

@@ -58,7 +58,7 @@ def with_sides(name: str, item: dict[str, Any], faults: StudyFaults) -> dict[str
         message = f"Item {shown(name)} has both 'serves' and {shown(next(iter(given)))}."
         faults.add("kind", message, "Remove 'serves': a number has no options.", where)
         return rest
-    goals = {key: [value] if isinstance(value, str) else value for key, value in given.items()}
+    goals: dict[str, Any] = {key: [value] if isinstance(value, str) else value for key, value in given.items()}
     for key, value in goals.items():
         if not (isinstance(value, list) and all(isinstance(goal, str) for goal in value)):
             message = f"{shown(key)} of item {shown(name)} is {kind_of(value)}."

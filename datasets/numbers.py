@@ -135,8 +135,16 @@ def kept_numbers(numbers: Iterable[Numbers], kept: NDArray[np.bool_]) -> tuple[N
     for one in numbers:
         mine = kept[one.pattern]
         used, which = np.unique(one.which[mine], return_inverse=True)
-        held = {"pattern": place[one.pattern[mine]], "which": np.ravel(which), "times": one.times[mine]}
-        found.append(replace(one, value=one.value[used], exposure=one.exposure[used], **held))
+        found.append(
+            replace(
+                one,
+                value=one.value[used],
+                exposure=one.exposure[used],
+                pattern=place[one.pattern[mine]],
+                which=np.ravel(which).astype(np.int64),
+                times=one.times[mine],
+            )
+        )
     return tuple(found)
 
 

@@ -211,7 +211,7 @@ def _area_choices(area: Area, answers: Mapping[str, Given], n: int) -> AreaChoic
             continue
         if isinstance(answer, Measured) or item.is_number:
             continue
-        given = answer[first]
+        given = answer[first].astype(np.int64)
         if item.in_stages:
             make = ranking_stages if item.kind == "ranking" else best_worst_stages
             stages.append(make(place, given, size))

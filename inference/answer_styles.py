@@ -43,6 +43,8 @@ _IMPOSSIBLE = -200.0
 def answer_styles(patterns: Patterns, theta: Array) -> list[Discrepancy]:
     """Return what speaks for careless answers, straight lines and favoured labels; nothing with fewer than 3 items.
 
+    Nor where no answer is one of the options, as in areas of numbers.
+
     Parameters
     ----------
     patterns
@@ -51,7 +53,7 @@ def answer_styles(patterns: Patterns, theta: Array) -> list[Discrepancy]:
         The draws they are expected at, (draw, coordinate).
     """
     area, n = patterns.density.area, patterns.n_agents
-    if patterns.density.face_value or len(area.items) < FEWEST_ITEMS:
+    if patterns.density.face_value or len(area.items) < FEWEST_ITEMS or n == 0:
         return []
     found = []
     for name, sentence, log_h in _styles(patterns, theta):

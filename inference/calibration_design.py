@@ -105,8 +105,10 @@ class Design:
         return np.array([area.area_weight for area in self.study.areas])
 
     def weighted(self, area: Area) -> bool:
-        """Return whether agents answer more than once in an area, so that weights are seen."""
-        return len(area.items) > 1 or (area.items[0].repeated and self.answers_per_item > 1)
+        """Return whether agents answer more than once in an area, or pass as they care, so that weights are seen."""
+        alone = area.items[0]
+        told = alone.is_number or (area.abstain is not None and area.abstain.means == "low_weight")
+        return len(area.items) > 1 or told or (alone.repeated and self.answers_per_item > 1)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the design as plain data, the study by its title and a hash of its content."""

@@ -285,7 +285,7 @@ def number_graph(table: NumberTable, numbers: Numbers, location: Any, spread: An
 
     u, y, s = location[table.place] + table.shift, numbers.value[:, None], spread[table.place]
     if table.kind == "duration":
-        log_p = -0.5 * ((np.log(y) - u) / s) ** 2 - pt.log(s) - np.log(y) - 0.5 * _LOG_2PI
+        log_p = -0.5 * ((np.log(y) - u) / s) ** 2 - pt.log(s) - (np.log(y) + 0.5 * _LOG_2PI)
     else:
         log_odds = u + pt.log(s) + np.log(numbers.exposure[:, None])
         constant = pt.gammaln(y + 1 / s) - pt.gammaln(1 / s) - gammaln(y + 1)

@@ -69,6 +69,17 @@ def ranking_area() -> dict[str, Any]:
     return {"goals": ["a", "b", "c"], "conflict": 1.0, "items": items}
 
 
+def number_area() -> dict[str, Any]:
+    """Return an area of 3 goals with two counts and two durations, which goals raise and lower."""
+    items: dict[str, Any] = {
+        "visits": {"kind": "count", "raises": ["a"], "lowers": ["b"]},
+        "clicks": {"kind": "count", "raises": ["b"], "lowers": ["c"]},
+        "dwell": {"kind": "duration", "raises": ["c"], "lowers": ["a"]},
+        "read": {"kind": "duration", "raises": ["a", "b"]},
+    }
+    return {"goals": ["a", "b", "c"], "conflict": 1.0, "kappa": 1.5, "items": items}
+
+
 BESIDE: dict[str, Any] = {
     "depends_on": ["age", "region"],
     "covariates": {"age": {"kind": "numeric"}, "region": {"levels": ["north", "south", "west"]}},
@@ -144,6 +155,7 @@ FAMILIES: dict[str, Family] = {
             200,
             area=with_passing(area(no_goal=True), "no_goal"),
         ),
+        _family("numbers", "two counts and two durations, κ = 1.5", 200, area=number_area()),
         _family("learned", "2 learned goals (latent classes), 5 items", 200, area=learned_area()),
         _family("covariates", "`follow`, a number and 3 levels", 200, table=BESIDE, area=area()),
         _family(

@@ -36,7 +36,7 @@ def _many_areas():
 
 
 _LEARNED = ("learned, anchored, groups", "learned, scale, comparisons, importance", "learned, classes or none")
-_NEWER = ("passing without a goal, luce, repeated, groups", "numbers, passing, rankings, importance")
+_NEWER = ("passing without a goal, luce, repeated, groups", "numbers, groups, no goal, repeated")
 _COMPARED = ("one goal", "groups", "other priors", *_LEARNED, *_NEWER)
 _BESIDE = ("covariates, groups and agents in none", "learned, periods and covariates")
 _COMPARED = ("one goal", "groups", "other priors", *_LEARNED, *_BESIDE)

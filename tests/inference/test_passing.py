@@ -96,8 +96,8 @@ def passing():
     )
     truth = {"a": {"weight_mean": 0.5, "weight_concentration": 2.0, "pass_share": [0.15, 0.1, 0.2, 0.1],
                    "pass_scale": 5.0, "goal_share": [0.4, 0.6]}}  # fmt: skip
-    choices = datasets.simulate(study, 1_500, seed=5, truth=truth, groups=("g", "h"))
-    return choices, inference.fit(choices, seed=1)
+    choices = datasets.simulate(study, 800, seed=5, truth=truth, groups=("g", "h"))
+    return choices, inference.fit(choices, seed=1, draws=400)
 
 
 def test_what_was_simulated_is_recovered(passing):
