@@ -64,7 +64,7 @@ def _rows(density: AreaDensity, theta: Array) -> list[dict[str, object]]:
     root = np.linalg.cholesky(np.atleast_2d(before))
     inverse = np.linalg.inv(root)
     relative = inverse @ np.atleast_2d(after) @ inverse.T
-    least = least_determined(-relative, free @ np.linalg.qr(root)[0], names)
+    least = least_determined(-free @ relative @ free.T, free, names)
     found = []
     for block in dict.fromkeys(names):
         at = [k for k, name in enumerate(names) if name == block]

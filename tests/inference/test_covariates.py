@@ -258,3 +258,10 @@ def test_the_report_prints_odds_and_leaves_out_levels_of_few(fitted):
     with console.capture() as capture:
         console.print(scores_report(few, width=120, allow_unreliable=True))
     assert "fewer than 10 agents: region = n" in capture.get()
+
+
+def test_what_the_answers_determined_of_the_effects_is_said(fitted):
+    _, result = fitted
+    table = inference.determined(result, allow_unreliable=True).set_index("block")["contraction"]
+    assert table["effect of 'age' on goals"] > 0.5
+    assert table["effect of 'region' on weights"] < table["effect of 'region' on goals"]
