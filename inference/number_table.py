@@ -74,7 +74,7 @@ class NumberTable:
     @property
     def cells(self) -> int:
         """Numbers that one evaluation holds."""
-        return self.sums.shape[1] * len(self.shift) + len(self.value)
+        return int(self.sums.shape[1]) * len(self.shift) + len(self.value)
 
     @cached_property
     def times(self) -> tuple[Any, Any]:

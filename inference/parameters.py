@@ -355,8 +355,8 @@ def log_prior_gradient(parameters: Parameters, theta: Array) -> Array:
     gradient[:, at["scale"]] = -(theta[:, at["scale"]] - np.log(median)) / spread**2
     gradient[:, at["affinity"]] = -theta[:, at["affinity"]] / priors.affinity_sd**2
     gradient[:, at["taste"]] = -theta[:, at["taste"]] / priors.taste_sd**2
-    (share, sd), (median, spread) = priors.pass_share, priors.pass_scale
-    gradient[:, at["pass"]] = -(theta[:, at["pass"]] - logit(share)) / sd**2
+    (passed, sd), (median, spread) = priors.pass_share, priors.pass_scale
+    gradient[:, at["pass"]] = -(theta[:, at["pass"]] - logit(passed)) / sd**2
     gradient[:, at["pass_scale"]] = -(theta[:, at["pass_scale"]] - np.log(median)) / spread**2
     for block, (middle, width) in _number_blocks(parameters):
         gradient[:, at[block]] = -(theta[:, at[block]] - middle) / width**2

@@ -24,7 +24,7 @@ from .calibration_designs import DESIGNS, design, study
 LEFT_OUT = {
     *(
         f"dissensus.datasets.{name}"
-        for name in ("choices", "findings", "look_alike", "study", "uncertain_conflict", "validation")
+        for name in ("choices", "findings", "judgements", "look_alike", "study", "uncertain_conflict", "validation")
     ),
     *(f"dissensus.forward_model.{name}" for name in ("labelled", "problem_area", "score", "weight_means")),
     *(f"dissensus.inference.{name}" for name in ("calibration_ranks", "checks", "fit", "model", "parallel")),
@@ -33,10 +33,18 @@ LEFT_OUT = {
 """Modules that simulated data sets go through and that no rank depends on, or on their plainest parts only."""
 
 UNUSED = {
-    *(f"dissensus.datasets.{name}" for name in ("learned_goals", "situations", "stages")),
+    *(f"dissensus.datasets.{name}" for name in ("learned_goals", "numbers", "periods", "situations", "stages")),
     *(
         f"dissensus.inference.{name}"
-        for name in ("annealing", "cumulative_table", "learned_table", "nuts", "stage_table")
+        for name in (
+            "annealing",
+            "cumulative_table",
+            "direct_rows",
+            "number_table",
+            "nuts",
+            "pass_table",
+            "stage_table",
+        )
     ),
 }
 """Modules of the hash that other designs need than the one that the test runs."""
