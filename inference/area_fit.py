@@ -174,7 +174,7 @@ def _better_than_nuts(draws: ImportanceDraws) -> bool:
 def _proposals(density: AreaDensity, draws: int) -> int:
     """Return the number of importance draws per round: five for each draw kept, two where an evaluation is dear."""
     cells = evaluation_cells(density)
-    cells += sum(table.cells for table in (*density.table.stages, *density.table.numbers))
+    cells += sum(density.table.cells_beside)
     return draws * (5 if cells <= _CHEAP else 2)
 
 

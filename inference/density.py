@@ -325,7 +325,7 @@ def chunks(density: AreaDensity, draws: int, *, per_draw: int = 0) -> Iterator[s
         else len(rows.first) * len(rows.second) * rows.n_priors,
         rows.n_rows,
         density.states.n_states * density.n_options,
-        *(table.cells for table in (*density.table.stages, *density.table.numbers)),
+        *density.table.cells_beside,
         per_draw,
     )
     step = max(1, _CHUNK // cells)

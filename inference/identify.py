@@ -100,7 +100,8 @@ def _row(density: AreaDensity) -> dict[str, Any]:
 
 def _sizes(area: AreaChoices) -> NDArray[np.int64]:
     """Return the number of distinct answers to each item, rankings with their order, (item,)."""
-    ranked = np.isin(np.arange(len(area.items)), [one.item for one in (*area.stages, *area.numbers)])
+    beside = [one.item for one in area.stages] + [one.item for one in area.numbers]
+    ranked = np.isin(np.arange(len(area.items)), beside)
     return np.where(ranked, np.minimum(answers_of_items(area), _MOST_ANSWERS), np.bincount(area.item_of_option))
 
 

@@ -68,7 +68,7 @@ def estimate_memory(
     result += counts
     later = _LEFT_BEHIND + max(held + comparing, held + result + spreading, again + result, _SAVING * result)
     cells = max(
-        (sum(table.cells for table in (*density.table.stages, *density.table.numbers)) for density in densities),
+        (sum(density.table.cells_beside) for density in densities),
         default=0,
     )
     return _LIBRARIES + int(max(checking, later)) + threads * cells * _NUMBER * _STAGE_COPIES

@@ -116,6 +116,11 @@ class OptionTable:
     answers: OptionTable | None = None
     numbers: tuple[NumberTable, ...] = ()
 
+    @property
+    def cells_beside(self) -> list[int]:
+        """Numbers that one evaluation holds of each item that stands beside the counts."""
+        return [table.cells for table in self.stages] + [table.cells for table in self.numbers]
+
 
 def make_table(
     serves: NDArray[np.bool_],
