@@ -57,6 +57,8 @@ _PRIORS = {
     "group prior": "sd",
     "covariate prior": "sd",
     "period prior": "sd",
+    "passing prior": "median of the scale",
+    "number prior": "sd",
 }
 """What is halved and doubled of each prior."""
 
@@ -213,10 +215,24 @@ def _alternatives(
             ("group prior", {"group_sd": priors.group_sd * x}, lambda d: d.parameters.n_deviating > 0),
             ("covariate prior", {"covariate_sd": priors.covariate_sd * x}, has_covariates),
             ("period prior", {"period_sd": priors.period_sd * x}, has_periods),
+            (
+                "passing prior",
+                {"pass_scale": (priors.pass_scale[0] * x, priors.pass_scale[1])},
+                lambda d: any(d.parameters.passes),
+            ),
+            (
+                "number prior",
+                {name: (middle, sd * x) for name, (middle, sd) in _sizes_of_numbers(priors).items()},
+                lambda d: bool(d.parameters.numbers),
+            ),
         ):
             changed = [_with_priors(d, change) if concerned(d) else None for d in densities]
             if any(changed):
                 yield name, f"{_PRIORS[name]} × {factor}", changed
+
+
+def _sizes_of_numbers(priors: Priors) -> dict[str, tuple[float, float]]:
+    return {"count_rate": priors.count_rate, "duration_median": priors.duration_median}
 
 
 def _with_kappa(density: AreaDensity, factor: Fraction) -> AreaDensity | None:

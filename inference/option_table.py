@@ -357,16 +357,16 @@ def pull_back(
         is :func:`pull_back_passing`.
     """
     if table.passing is not None and table.answers is not None and passing is not None:
-        at = table.passing.answers
+        kept = table.passing.answers
         log_answers, by_answers, _ = split_passes(table.passing, passing, log_p, slope)
-        own = None if affinity is None else affinity[..., at]
-        given = pull_back(table.answers, logits[..., at], log_answers, by_answers, scale, own)
+        favours = None if affinity is None else affinity[..., kept]
+        given = pull_back(table.answers, logits[..., kept], log_answers, by_answers, scale, favours)
         whole = np.zeros(slope.shape[:-2] + slope.shape[-1:])
-        whole[..., at] = given[0]
+        whole[..., kept] = given[0]
         favoured = None
         if affinity is not None:
             favoured = np.zeros_like(affinity)
-            favoured[..., at] = given[2]
+            favoured[..., kept] = given[2]
         return whole, given[1], favoured
     by_logits, by_scale = np.empty(slope.shape[:-2] + slope.shape[-1:]), np.zeros((*slope.shape[:-2], table.n_scales))
     by_affinity = None if affinity is None else np.zeros_like(affinity)

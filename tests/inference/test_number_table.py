@@ -9,6 +9,7 @@ import pytest
 import xarray as xr
 from dissensus.inference.answer_styles import answer_styles
 from dissensus.inference.calibration_truth import true_log_likelihood, true_theta
+from dissensus.inference.conventions import _alternatives
 from dissensus.inference.density import hessian, log_density, value_and_gradient
 from dissensus.inference.expected_patterns import expected_patterns
 from dissensus.inference.identification import score_vectors
@@ -156,3 +157,14 @@ def test_an_area_of_numbers_alone_has_no_observed_conflict_and_no_style_of_answe
     theta = draw_prior(density.parameters, 3, np.random.default_rng(1))
     assert not answer_styles(expected_patterns(density, theta, np.random.default_rng(2)), theta)
     assert {check.state for check in predictive_checks(density, theta)} <= {"ok", "note", "caution"}
+
+
+def test_the_priors_of_numbers_and_of_passing_are_varied_among_the_conventions():
+    density = density_of(CASES["numbers, passing, rankings, importance"]())
+    rows = {name: densities[0] for name, _, densities in _alternatives((density,), density.parameters.priors)}
+    theta = draw_prior(density.parameters, 1, np.random.default_rng(1))
+    for name in ("passing prior", "number prior", "kappa"):
+        assert log_density(rows[name], theta) != log_density(density, theta)
+    alone = density_of(CASES["follow"]())
+    names = {name for name, _, _ in _alternatives((alone,), alone.parameters.priors)}
+    assert not names & {"passing prior", "number prior", "kappa"}
