@@ -100,6 +100,8 @@ class AreaChoices:
         entry for each such item.
     passing_means
         ``"low_weight"`` or ``"no_goal"``, see :mod:`.abstain`.
+    parts
+        Parts of a mixture of goals where each answer may follow another of the agent's goals; 0: one goal each.
     """
 
     name: str
@@ -126,6 +128,7 @@ class AreaChoices:
     passes: NDArray[np.bool_] | None = None
     passing_means: str = "low_weight"
     numbers: tuple[Numbers, ...] = ()
+    parts: int = 0
 
     @property
     def is_pass(self) -> NDArray[np.bool_]:
@@ -269,11 +272,15 @@ class Truth:
         Weight of each agent in each area, in [0, 1], (agent, area).
     parameters
         The parameters they were drawn from, by area and name.
+    memberships
+        By area where agents may follow several goals, the share of each goal in each agent's mixture, (agent, goal),
+        all 0 for no goal. ``goals`` then holds the one of the largest share, the first of them.
     """
 
     goals: pd.DataFrame
     weights: pd.DataFrame
     parameters: Mapping[str, Mapping[str, NDArray[np.float64]]]
+    memberships: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, repr=False, eq=False)

@@ -66,8 +66,9 @@ def draw_parameters(
     dict
         ``goal_share`` (state,), the share without a goal last where the area allows it; ``weight_mean`` and
         ``weight_concentration``, scalars; ``baseline`` (option,); with stated importance ``importance_scale``
-        (importance,); where goals are learned ``affinity`` (goal, option); with features of options ``coefficient``
-        (feature,); where agents may pass ``pass_share`` (item with passing,), how many of those of weight ½ pass, or of
+        (importance,); where goals are learned ``affinity`` (goal, option); where agents may
+        follow several goals ``goal_mixing``, a scalar; with features of options ``coefficient`` (feature,);
+        where agents may pass ``pass_share`` (item with passing,), how many of those of weight ½ pass, or of
         those as like to have a goal as not, and ``pass_scale``; with counts and durations ``typical`` and ``spread``
         (number,), see :func:`.draw_numbers`; with groups or periods ``group_goal_share`` (group, state) and
         ``group_weight_mean`` (group,), of agents with mean covariates; with covariates ``covariate_goal`` (effect,
@@ -100,6 +101,8 @@ def draw_parameters(
         drawn["affinity"] = _draw_affinity(area, priors.affinity_sd, rng)
     if area.weights == "one":
         drawn = {name: value for name, value in drawn.items() if name not in {"weight_mean", "weight_concentration"}}
+    if area.several:
+        drawn["goal_mixing"] = np.array(rng.beta(*priors.goal_mixing))
     drawn |= _draw_more(area, priors, rng)
     path = np.zeros((0, 0)) if beside is None else beside.walk
     goal_step, mean_step = _steps(path, n_states, priors.period_sd, rng) if len(path) else (goal_step, mean_step)

@@ -272,6 +272,7 @@ def area_choices(
         numbers=numbers,
         passes=passes if (passes := passing(area)).any() else None,
         passing_means="low_weight" if area.abstain is None else area.abstain.means,
+        parts=area.mixture_parts,
     )
 
 

@@ -13,6 +13,7 @@ from ..forward_model.choice_rules import draw_options
 from .answer_probability import option_probabilities
 from .choices import Choices, Truth
 from .judgements import long_study
+from .mixtures import draw_mixtures, mixed_probabilities
 from .numbers import Measured, draw_numbers
 from .parameters import Parameters, draw_parameters, passed_of, uniform_baseline
 from .patterns import Given, build_choices
@@ -43,7 +44,9 @@ def simulate(
     m)κ) with the group's mean m (0 without a goal), and answers each item by the area's choice rule.
     Parameters that are not given are drawn from the priors of the study, whose group deviations are Normal(0,
     ``group_sd``) on the logits of goals (zero-sum) and of m. In an area with one answer per agent the choice
-    rule uses weight 1 and a uniform baseline, and the weights are 1: such an area says nothing about either.
+    rule uses weight 1 and a uniform baseline, and the weights are 1: such an area says nothing about either. Where
+    agents may follow several goals, each has a mixture of them in whole parts, see :mod:`.mixtures`, and every answer
+    follows a goal of its own.
 
     Parameters
     ----------
@@ -59,6 +62,7 @@ def simulate(
         ``weight_mean`` m, between 0 and 1; ``weight_concentration`` κ, positive;
         ``baseline``, (option,), the probability of each option to an agent whom no goal moves, by item;
         ``affinity``, (goal, option), where goals are learned, see :func:`.learned_probability`;
+        ``goal_mixing``, from 0, one goal each, to 1, where agents may follow several;
         ``typical`` and ``spread``, (number,), positive, of counts and durations, see :func:`.draw_numbers`;
         ``pass_share``, (item with passing,), and ``pass_scale``, positive, see :mod:`.abstain`;
         with ``groups`` or periods also ``group_goal_share``, (group, goal), and ``group_weight_mean``, (group,), of
@@ -123,10 +127,16 @@ def simulate(
     goals = np.empty((n_agents, len(study.areas)), dtype=object)
     weights = np.zeros((n_agents, len(study.areas)))
     answers: dict[str, Given] = {}
+    memberships: dict[str, NDArray[np.float64]] = {}
     # one stream per area: what is given for one area leaves the others as they were
     for column, (area, stream) in enumerate(zip(study.areas, rng.spawn(len(study.areas)), strict=True)):
         of_agent = stratum_parameters(parameters[area.name], columns, group_of_agent, len(names))
         goal, weight = _draw_states(area, *of_agent, rng=stream)
+        mixture = None
+        if area.several:
+            mixture = draw_mixtures(area, parameters[area.name], group_of_agent, goal < len(area.goals), stream)
+            memberships[area.name] = mixture
+            goal = np.where(goal < len(area.goals), mixture.argmax(axis=1), goal)
         goals[:, column] = np.array([*area.goals, None], dtype=object)[goal]
         weights[:, column] = weight
         answers |= _draw_answers(
@@ -144,6 +154,7 @@ def simulate(
             taste=parameters[area.name].get("coefficient", np.zeros(0)),
             passed=passed_of(parameters[area.name]),
             numbers=[parameters[area.name].get(name, np.zeros(0)) for name in ("typical", "spread")],
+            mixture=mixture,
         )
 
     labels = np.arange(1, n_agents + 1).astype(str).astype(object)
@@ -161,6 +172,11 @@ def simulate(
             goals=pd.DataFrame(goals, index=index, columns=areas, dtype=object),
             weights=pd.DataFrame(weights, index=index, columns=areas),
             parameters=parameters,
+            memberships={
+                area.name: pd.DataFrame(memberships[area.name], index=index, columns=list(area.goals))
+                for area in study.areas
+                if area.several
+            },
         ),
     )
 
@@ -203,6 +219,7 @@ def _draw_answers(
     taste: NDArray[np.float64],
     passed: tuple[NDArray[np.float64], NDArray[np.float64]] | None,
     numbers: list[NDArray[np.float64]],
+    mixture: NDArray[np.float64] | None = None,
 ) -> dict[str, Given]:
     """Draw the answers of all agents to the items of one area, in the form :func:`build_choices` takes."""
     n = len(goal)
@@ -217,6 +234,9 @@ def _draw_answers(
         p = option_probabilities(
             area, baseline, weight[rows], held[rows], scale, single=single, affinity=affinity, passed=passed
         )
+        if mixture is not None:
+            of = baseline, weight[rows], scale
+            p = np.where(held[rows, None] < 0, p, mixed_probabilities(area, *of, mixture[rows], single=single))
         drawn = draw_options(p, item_of_option, rng) - starts  # (agent, item)
         for position, item in enumerate(area.items):
             if item.name in elsewhere:

@@ -34,6 +34,8 @@ MAX_BYTES = 8_000_000_000
 """Size of a table once decompressed; ``bytes`` in ``[table.limits]`` raises it."""
 MAX_RATIO = 200
 """How often the size on disk a table may have in memory; ``ratio`` in ``[table.limits]`` raises it."""
+DEFAULT_PARTS = {2: 12, 3: 6, 4: 6}
+"""Parts of a mixture of so many goals: 13, 28 and 84 mixtures."""
 MAX_STUDY_BYTES = 1_000_000
 """Size of a study file; the text given to :meth:`Study.from_text` has no limit."""
 MAX_DEPTH = 32
@@ -332,6 +334,10 @@ class Area(Part):
     weights
         ``"free"``, or ``"one"``: all weights are 1 (latent classes), by default where goals are learned and the area
         neither asks how important it is nor has anchors.
+    several
+        Whether each answer may follow another of the agent's goals, a mixture of them in whole parts.
+    parts
+        Number of those parts; by default 12 for two goals, 6 for three or four.
     area_weight
         Weight of the area in overall scores, ≥ 0.
     abstain
@@ -351,6 +357,8 @@ class Area(Part):
     learned: bool = False
     weights: Literal["free", "one"] = "free"
     abstain: Abstain | None = None
+    several: bool = False
+    parts: Size | None = None
     items: tuple[Item, ...] = ()
 
     @property
@@ -366,6 +374,11 @@ class Area(Part):
         """
         conflict = 1.0 if self.behavioural else self.conflict
         return mean_conflict(self.goals, conflict, area=self.name)
+
+    @property
+    def mixture_parts(self) -> int:
+        """Parts of a mixture of goals; 0 where an agent holds one goal."""
+        return (self.parts or DEFAULT_PARTS.get(len(self.goals), 1)) if self.several else 0
 
     @property
     def learned_items(self) -> tuple[bool, ...]:
@@ -437,6 +450,8 @@ class Priors(Part):
     count_dispersion, duration_spread
         The same of the dispersion φ of a count, whose variance is mean + φ·mean², and of the standard deviation σ of
         the logarithm of a duration (log-normal).
+    goal_mixing
+        Beta of the mixing r of agents with several goals: 0 is one goal each, 1 the most that the parts allow.
     """
 
     goal_share: Positive = 1.0
@@ -455,6 +470,7 @@ class Priors(Part):
     count_dispersion: Pair = (0.5, 1.0)
     duration_median: Pair = (30.0, 2.0)
     duration_spread: Pair = (0.75, 0.5)
+    goal_mixing: Pair = (1.0, 1.0)
 
 
 class Study(Part):

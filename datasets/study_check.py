@@ -19,6 +19,7 @@ from .item_check import check_kind, check_objects, check_situations, with_sides
 from .judgements import check_judgements, with_pairs
 from .learned_goals import check_learned, check_options, listed_options, with_learned_goals
 from .log_check import check_alone, check_questions, checked_log, log_table
+from .several_goals import check_beside, check_several
 from .study import Area, Conflict, Entry, Item, Priors, Study, Table, View
 from .study_size import refuse_large
 from .uncertain_conflict import (
@@ -78,6 +79,8 @@ def checked_study(raw: Mapping[str, Any], *, file: str | None = None, text: str 
     elif table is not None and "log" not in raw:
         _check_layout(table, areas, faults)
     _check_items(areas, table, faults)
+    if table is not None:
+        check_beside(areas, table, faults)
     if faults.found:
         raise InputError(faults.found)
     assert head is not None
@@ -230,6 +233,7 @@ def _area(name: str, raw: Any, faults: StudyFaults) -> Area | None:
     area = area.model_copy(update=more)
     check_learned(area, faults)
     check_passing(area, faults)
+    check_several(area, faults)
     return area
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import xarray as xr
 
-from .labelled import Table, label_array, read_agents
-from .pair_sums import pair_scores
+from .labelled import Agents, Table, label_array, read_agents
+from .pair_sums import Floats, pair_scores
 from .problem_area import Label, ProblemArea
 from .score import AreaWeights, Normalise, area_factors, area_sums
+from .soft_memberships import soft_cell_sums
 from .weight_means import WeightMean, cell_pair_sums, check_weight_mean
 
 
@@ -85,9 +86,8 @@ def goal_pair_contributions(
         labels["goal"] += [area.goals[i] for i in first]
         labels["goal_other"] += [area.goals[j] for j in second]
         part = np.empty((2, *agents.extra.values(), len(first)))
-        for index, code, weight in agents.entries(p):
-            for row, mean in enumerate(means):
-                cells = cell_pair_sums(code, weight, len(area.goals) + 1, weight_mean=mean)
+        for row, mean in enumerate(means):
+            for index, cells in _cells(agents, p, mean):
                 part[(row, *index)] = cells[first, second] * area.conflict[first, second]
         parts.append(part * (factor[p] / n_pairs))
     contention, misalignment = np.concatenate(parts, axis=-1)
@@ -96,3 +96,14 @@ def goal_pair_contributions(
         {"contention": (dims, contention), "misalignment": (dims, misalignment)},
         {**agents.coords, **{name: ("goal_pair", label_array(values)) for name, values in labels.items()}},
     )
+
+
+def _cells(agents: Agents, p: int, mean: WeightMean) -> Iterator[tuple[tuple[int, ...], Floats]]:
+    """Yield sums of the mean of weights over the pairs of two goals, (goal, goal_other), for every entry."""
+    if agents.soft:
+        for index, share, weight in agents.soft_entries(p):
+            everyone = np.zeros(len(weight), dtype=np.int64)
+            yield index, soft_cell_sums(share, weight, everyone, 1, weight_mean=mean)[0, :, 0]
+    else:
+        for index, code, weight in agents.entries(p):
+            yield index, cell_pair_sums(code, weight, len(agents.areas[p].goals) + 1, weight_mean=mean)

@@ -24,7 +24,10 @@ RESERVED: Final = frozenset({"agent", "area", "group", "group_other", "goal_pair
 
 @dataclass(frozen=True, eq=False)
 class _Columns:
-    """A table opened: its areas, agents and extra dims, and a way to take one area out of it."""
+    """A table opened: its areas, agents and extra dims, and a way to take one area out of it.
+
+    ``goals`` are the labels of goals whose shares it holds, None where it holds goals themselves.
+    """
 
     argument: str
     areas: list[Any]
@@ -33,6 +36,7 @@ class _Columns:
     extra: dict[str, int]
     coords: dict[str, Any]
     take: Callable[[int], Any]
+    goals: pd.Index[Any] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +81,23 @@ class Agents:
             weights = weights[..., self._order]
         return self._spread(codes, self._goals), self._spread(weights, self._weights)
 
+    @property
+    def soft(self) -> bool:
+        """Whether goals are given as shares, of which an agent may follow several."""
+        return self._goals.goals is not None
+
+    def soft_entries(self, p: int) -> Iterator[tuple[tuple[int, ...], NDArray[np.float64], NDArray[np.float64]]]:
+        """Yield, as :meth:`entries`, shares of goals with no goal last, (agent, goal), in place of codes."""
+        weights = _weight_values(self._weights, self.areas[p])
+        if self._order is not None:
+            weights = weights[..., self._order]
+        shape = tuple(self.extra.values())
+        weights = np.broadcast_to(self._spread(weights, self._weights), (*shape, self.n))
+        shares = np.stack([self._spread(one, self._goals) for one in _shares(self._goals, self.areas[p])], axis=-1)
+        shares = np.broadcast_to(shares, (*shape, *shares.shape[-2:]))
+        for index in np.ndindex(shape):
+            yield index, shares[index], weights[index]
+
     def entries(self, p: int) -> Iterator[tuple[tuple[int, ...], NDArray[np.int64], NDArray[np.float64]]]:
         """Yield, for each entry of the extra dims, its index and the (agent,) codes and weights of area ``p``."""
         codes, weights = self.area(p)
@@ -105,6 +126,8 @@ def read_agents(
     listed = (areas,) if isinstance(areas, ProblemArea) else tuple(areas)
     _check_areas(listed)
     g, w = _open(goals, "goals", listed), _open(weights, "weights", listed)
+    if w.goals is not None:
+        raise _fault("weights-goal", "\"weights\" has the dim 'goal'", "An agent has one weight in an area.")
     order = _agent_order(g, w)
     if g.n < 2:
         raise _fault(
@@ -209,8 +232,12 @@ def _open_array(array: xr.DataArray, argument: str) -> _Columns:
         raise _fault(
             "area-names", f'"{argument}" has no coordinate "area"', "Areas are matched by name: add their names."
         )
-    extra = {d: array.sizes[d] for d in dims if d not in {"agent", "area"}}
-    ordered = array.transpose("area", *extra, "agent")
+    extra = {d: array.sizes[d] for d in dims if d not in {"agent", "area", "goal"}}
+    soft = "goal" in dims
+    if soft and "goal" not in array.coords:
+        message = f'"{argument}" has no coordinate "goal"'
+        raise _fault("goal-names", message, "Shares are matched by the names of goals: add them.")
+    ordered = array.transpose("area", *(["goal"] if soft else []), *extra, "agent")
     return _Columns(
         argument=argument,
         areas=array.coords["area"].values.tolist(),
@@ -219,6 +246,7 @@ def _open_array(array: xr.DataArray, argument: str) -> _Columns:
         extra=extra,
         coords={d: array.coords[d].values for d in extra if d in array.coords},
         take=lambda j: ordered.values[j],
+        goals=pd.Index(array.coords["goal"].to_numpy().astype(object)) if soft else None,
     )
 
 
@@ -340,6 +368,34 @@ def _unknown_goals(table: _Columns, area: ProblemArea, found: Sequence[Any]) -> 
             Fault(code="unknown-goal", message=message, remedy=remedy, column=area.name, value=str(label)[:60])
         )
     return InputError(faults)
+
+
+def _shares(table: _Columns, area: ProblemArea) -> NDArray[np.float64]:
+    """Return the shares of the goals of an area with no goal last, (goal, *extra, agent)."""
+    assert table.goals is not None
+    goals = table.goals
+    if not goals.is_unique:
+        twice = goals[goals.duplicated()][0]
+        raise _fault("goal-twice", f'"{table.argument}" has the goal {shown(twice)} twice', "Name each goal once.")
+    try:
+        values = np.asarray(table.take(table.areas.index(area.name)), dtype=np.float64)
+    except (TypeError, ValueError):
+        message = f'"{table.argument}" holds a share that is no number'
+        raise _fault("share", message, "Give shares from 0 to 1 along the dim goal.") from None
+    if not (values >= 0).all():
+        raise _fault("share", f'"{table.argument}" holds a negative share or NaN', "Give shares from 0 to 1.")
+    place = goals.get_indexer(pd.Index(area.goals, dtype=object))
+    other = np.setdiff1d(np.arange(len(goals)), place)
+    used = other[values[other].any(axis=tuple(range(1, values.ndim)))] if len(other) else other
+    if len(used):
+        raise _unknown_goals(table, area, [goals[int(j)] for j in used])
+    own = np.stack([values[j] if j >= 0 else np.zeros(values.shape[1:]) for j in place])
+    none = 1 - own.sum(axis=0)
+    if not (none >= -1e-8).all():
+        worst = 1 - none.min()
+        message = f'"{table.argument}" has shares that sum to {worst:.9g} in the area {shown(area.name)}'
+        raise _fault("share", message, "The shares of an agent sum to 1 at most; what is left follows no goal.")
+    return np.concatenate([own, np.maximum(none, 0.0)[None]])
 
 
 def _weight_values(table: _Columns, area: ProblemArea) -> NDArray[np.float64]:

@@ -16,6 +16,7 @@ from .aggregation import AreaMean, check_area_mean, mean_over_areas, relative_ov
 from .labelled import Agents, Groups, Table, label_array, read_agents, weights_by_area
 from .pair_sums import Floats, PairScores, PairSums, cell_sums, divide, geometric_sums, pair_scores
 from .problem_area import ProblemArea
+from .soft_memberships import soft_pair_sums
 from .weight_means import WeightMean, cell_pair_sums, check_weight_mean, geometric_own_sums
 
 type Normalise = Literal["authors", "exact"] | None
@@ -56,7 +57,10 @@ def score(
     goals
         Goal of each agent in each area: a DataFrame with a row per agent and a column per area, or a
         DataArray with dims ``agent``, ``area`` and any others. None or NaN stands for no goal; such an agent
-        conflicts with nobody and stays among the pairs.
+        conflicts with nobody and stays among the pairs. Agents who follow several goals of an area are a DataArray of
+        their shares with a dim ``goal`` more, the names of goals its coordinate (those of other areas have share 0):
+        two agents conflict as the goals they follow do on average, μ_iᵀ C μ_j. Shares sum to 1 at most; what is left
+        follows no goal.
     weights
         Weight of each area to each agent, in [0, 1], of the same shape. That of an agent without a goal
         counts in the denominator of relative misalignment. Tables are aligned by the names of areas and,
@@ -139,6 +143,8 @@ def score(
 def area_sums(agents: Agents, p: int, *, weight_mean: WeightMean) -> PairSums:
     """Return the sums over pairs of area ``p``, (*extra, group, group_other); one group when there are none."""
     area = agents.areas[p]
+    if agents.soft:
+        return _soft_sums(agents, p, weight_mean=weight_mean)
     goals = len(area.goals) + 1
     size = max(1, len(agents.groups))
     conflict = with_no_goal(area)
@@ -164,6 +170,19 @@ def area_sums(agents: Agents, p: int, *, weight_mean: WeightMean) -> PairSums:
         count, roots, weights, own = stacked
         stacked = list(geometric_sums(count, roots, weights, conflict, own=own))
     return PairSums(*(part[..., :size, :size] for part in stacked))
+
+
+def _soft_sums(agents: Agents, p: int, *, weight_mean: WeightMean) -> PairSums:
+    """Return the same where agents follow several goals, each with a share."""
+    size, conflict = max(1, len(agents.groups)), with_no_goal(agents.areas[p])
+    group = np.where(agents.group < 0, size, agents.group)
+    parts = [
+        soft_pair_sums(share, weight, group, size + 1, conflict, weight_mean=weight_mean)
+        for _, share, weight in agents.soft_entries(p)
+    ]
+    shape = tuple(agents.extra.values())
+    stacked = (np.stack(part) for part in zip(*parts, strict=True))
+    return PairSums(*(part.reshape(shape + part.shape[1:])[..., :size, :size] for part in stacked))
 
 
 def area_factors(agents: Agents, area_weights: AreaWeights, normalise: Normalise) -> Floats:

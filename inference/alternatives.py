@@ -25,17 +25,22 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Alternative:
-    """A structure of an area: choice rule, whether an agent may hold no goal, and how many learned goals more."""
+    """A structure of an area: choice rule, whether an agent may hold no goal, and how many learned goals more.
+
+    ``single`` says that agents hold one goal each, in an area where they may follow several.
+    """
 
     rule: str
     no_goal: bool
     more: int = 0
+    single: bool = False
 
     @property
     def name(self) -> str:
         """How the structure is called in tables."""
         number = {0: "", 1: ", one goal more", -1: ", one goal fewer"}[self.more]
-        return self.rule + (", no goal" if self.no_goal and self.rule != "null" else "") + number
+        each = ", one goal each" if self.single else ""
+        return self.rule + (", no goal" if self.no_goal and self.rule != "null" else "") + number + each
 
 
 STRUCTURES = tuple(Alternative(rule, no_goal) for rule in ("follow", "luce") for no_goal in (False, True))
@@ -53,9 +58,12 @@ def alternatives_of(density: AreaDensity) -> tuple[Alternative, ...]:
     """Return the structures of an area, its own among them, that are held beside each other.
 
     Where goals are learned without anchors, also one goal more and one fewer, of those that can be told apart. Where
-    all weights are 1, the choice rule makes no difference, and "no goal" is one more class.
+    all weights are 1, the choice rule makes no difference, and "no goal" is one more class. Where agents may follow
+    several goals, also one goal each.
     """
     area, own = density.area, own_structure(density)
+    if area.parts:
+        return (*STRUCTURES, replace(own, single=True))
     if not any(area.learned):
         one_rule = bool(area.stages or area.numbers) and not rule_matters(area)
         return tuple(kind for kind in STRUCTURES if kind.rule == area.rule or not one_rule)
@@ -160,7 +168,7 @@ def _contention(density: AreaDensity, theta: Array) -> Array:
 
 
 def _restructured(own: AreaDensity, kind: Alternative) -> AreaDensity:
-    density = restructured(own, rule=kind.rule, no_goal=kind.no_goal)
+    density = restructured(own, rule=kind.rule, no_goal=kind.no_goal, parts=0 if kind.single else None)
     return with_number(density, len(own.area.goals) + kind.more) if kind.more else density
 
 

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from ..forward_model.pair_sums import PairScores, TotalsScores, divide, totals_scores
+from ..forward_model.soft_memberships import soft_totals_scores
 from .density import AreaDensity
 from .design import covariate_effects
+from .goal_mixtures import own_conflict
 from .learned_conflict import conflict_of
 from .learned_goals import goal_answers, learned_options
 from .parameters import Values, constrain
@@ -103,8 +106,25 @@ def area_scores(
     """
     states = draw_states(density, theta, rng)
     conflict = padded_conflict(density, theta)
-    sample = totals_scores(states.count, states.root, states.weight, conflict)
+    sample = sample_scores(states.count, states.root, states.weight, states.overlap, conflict)
     return AreaScores(sample, _population_scores(density, theta, conflict, shares), states)
+
+
+def sample_scores(count: Array, root: Array, weight: Array, overlap: Array, conflict: Array) -> TotalsScores:
+    """Return the scores of these agents from totals of their states.
+
+    Parameters
+    ----------
+    count, root, weight
+        Number of agents, Σ √w and Σ w by goal share, (draw, prior, share).
+    overlap
+        Where agents follow several goals, Σ μ_g μ_h and Σ w μ_g μ_h, (draw, prior, 2, pair); no pair otherwise.
+    conflict
+        Conflict between goal shares, (share, share) or (draw, share, share).
+    """
+    if not overlap.shape[-1]:
+        return totals_scores(count, root, weight, conflict)
+    return soft_totals_scores(count, root, weight, conflict, own_conflict(overlap, conflict))
 
 
 def population_scores(density: AreaDensity, theta: Array, *, shares: Array | None = None) -> TotalsScores:
@@ -129,7 +149,10 @@ def _population_scores(density: AreaDensity, theta: Array, conflict: Array, shar
 
 
 def population_totals(density: AreaDensity, theta: Array) -> tuple[Array, Array]:
-    """Return goal shares and their mass √w of each group (or period), both (draw, group, share)."""
+    """Return goal shares and their mass √w of each group (or period), both (draw, group, share).
+
+    Where agents follow several goals these are the means of their shares, and pairs with replacement need no more.
+    """
     if density.parameters.design is None:
         return stratum_totals(density, theta)
     mixture = unit_mixture(density)
@@ -161,8 +184,8 @@ def stratum_totals(density: AreaDensity, theta: Array) -> tuple[Array, Array]:
 def exported_quantities(density: AreaDensity, theta: Array) -> Array:
     """Return what leaves a fit for each parameter vector, (draw, quantity).
 
-    Goal shares and mean weight of each group, contention and misalignment of the population, overall and within each
-    group, the effects of covariates, and what learned goals favour.
+    Goal shares and mean weight of each group, how far agents mix goals, contention and misalignment of the population,
+    overall and within each group, the effects of covariates, and what learned goals favour.
     """
     if density.parameters.design is not None:
         parts = [_exported(density, theta[part]) for part in _parts(density, len(theta))]
@@ -180,6 +203,9 @@ def _exported(density: AreaDensity, theta: Array) -> Array:
     if density.parameters.design is not None:
         goals, weights = covariate_effects(density.parameters, theta)
         parts += [goals.reshape(len(theta), -1), *([] if weights is None else [weights])]
+    mixing = constrain(density.parameters, theta, density.n_options).mixing
+    if mixing is not None:
+        parts.append(expit(mixing))
     for score in (scores.overall, scores.groups):
         for each in (score.contention, score.misalignment):
             parts.append(each[:, None] if each.ndim == 1 else np.diagonal(each, axis1=1, axis2=2))

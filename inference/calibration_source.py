@@ -10,12 +10,13 @@ from functools import cache
 from importlib.resources import files
 
 SOURCES: dict[str, tuple[str, ...]] = {
-    "dissensus.forward_model": ("aggregation", "choice_rules", "pair_sums"),
+    "dissensus.forward_model": ("aggregation", "choice_rules", "pair_sums", "soft_memberships"),
     "dissensus.datasets": (
         "answer_probability",
         "covariates",
         "learned_goals",
         "numbers",
+        "mixtures",
         "parameters",
         "patterns",
         "periods",
@@ -36,11 +37,13 @@ SOURCES: dict[str, tuple[str, ...]] = {
         "density",
         "design",
         "direct_rows",
+        "goal_mixtures",
         "importance",
         "learned_conflict",
         "learned_goals",
         "learned_table",
         "marginal",
+        "mixed_table",
         "mode",
         "number_table",
         "nuts",

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 from scipy import stats
 from scipy.special import gammaln, logit, logsumexp, xlog1py, xlogy
@@ -17,6 +18,7 @@ from scipy.special import gammaln, logit, logsumexp, xlog1py, xlogy
 from .. import forward_model
 from ..datasets.answer_probability import option_probabilities
 from ..datasets.choices import AreaChoices, Choices
+from ..datasets.mixtures import mixed_probabilities
 from ..datasets.parameters import passed_of, uniform_baseline
 from ..datasets.simulate_covariates import stratum_parameters
 from ..datasets.study import Study
@@ -80,8 +82,9 @@ def _sample(choices: Choices) -> dict[str, dict[str, Array]]:
     if choices.groups:
         levels["groups"] = np.array(choices.groups, dtype=object)[choices.group_of_agent]
     found = {}
+    goals = true_memberships(choices) if choices.truth.memberships else choices.truth.goals
     for level, by in levels.items():
-        scores = forward_model.score(choices.truth.goals, choices.truth.weights, areas, area_weights=a, by=by)
+        scores = forward_model.score(goals, choices.truth.weights, areas, area_weights=a, by=by)
         if by is not None:
             names = list(choices.groups)
             scores = scores.sel(group=names, group_other=names)
@@ -90,6 +93,21 @@ def _sample(choices: Choices) -> dict[str, dict[str, Array]]:
             **{f"overall_{name}": scores[f"overall_{name}"].values for name in SCORES},
         }
     return found
+
+
+def true_memberships(choices: Choices) -> xr.DataArray:
+    """Return the true share of every goal of each agent, (agent, area, goal); goals of other areas have none."""
+    truth = choices.truth
+    if truth is None:
+        raise ValueError("these choices were not simulated: they have no truth")
+    names = list(dict.fromkeys(goal for area in choices.areas for goal in area.goals))
+    share = np.zeros((choices.n_agents, len(choices.areas), len(names)))
+    for p, area in enumerate(choices.areas):
+        held = truth.goals[area.name].to_numpy(dtype=object)[:, None] == np.array(area.goals, dtype=object)
+        own = truth.memberships[area.name].to_numpy() if area.name in truth.memberships else held.astype(float)
+        share[:, p, [names.index(goal) for goal in area.goals]] = own
+    coords = {"area": [area.name for area in choices.areas], "goal": np.array(names, dtype=object)}
+    return xr.DataArray(share, dims=("agent", "area", "goal"), coords=coords | {"agent": truth.goals.index.to_numpy()})
 
 
 def _population(choices: Choices) -> dict[str, dict[str, Array]]:
@@ -190,6 +208,7 @@ def true_theta(density: AreaDensity, choices: Choices) -> Array:
         theta[at["location"]], theta[at["spread"]] = np.log(true["typical"]), np.log(true["spread"])
     if any(layout.passes):
         theta[at["pass"]], theta[at["pass_scale"]] = logit(true["pass_share"]), np.log(true["pass_scale"])
+    theta[at["mixing"]] = logit(true.get("goal_mixing", 0.5))
     return theta
 
 
@@ -226,21 +245,30 @@ def true_log_likelihood(density: AreaDensity, choices: Choices, study: Study) ->
     """
     area = next(area for area in choices.areas if area.name == density.area.name)
     true, states = true_parameters(choices, area.name), density.states
-    goal = np.where(states.goal == len(area.goals), -1, states.goal)
     baseline = true.get("baseline", uniform_baseline(study.area(area.name)))
     if not states.weighted and not area.learned:
         baseline = uniform_baseline(study.area(area.name))
     scale = true.get("importance_scale", np.zeros(0))
-    p = option_probabilities(
-        study.area(area.name),
-        baseline,
-        states.weight,
-        goal,
-        scale,
-        single=at_face_value(area),
-        affinity=true.get("affinity"),
-        passed=passed_of(dict(true)),
-    )
+    written, single = study.area(area.name), at_face_value(area)
+    if area.parts:
+        p = mixed_probabilities(
+            written, baseline, states.weight, scale, states.is_goal[:, : len(area.goals)], single=single
+        )
+        if area.no_goal:
+            none = np.array([-1])
+            p[-1:] = option_probabilities(written, baseline, np.zeros(1), none, scale, single=single)
+    else:
+        goal = np.where(states.goal == len(area.goals), -1, states.goal)
+        p = option_probabilities(
+            written,
+            baseline,
+            states.weight,
+            goal,
+            scale,
+            single=single,
+            affinity=true.get("affinity"),
+            passed=passed_of(dict(true)),
+        )
     with np.errstate(divide="ignore"):
         log_p = np.maximum(np.log(p), -1e300)  # an option never chosen counts 0 times
     of_kind, kind = _of_agents(choices, area)
@@ -298,4 +326,12 @@ def _state_prior(true: Mapping[str, Array], density: AreaDensity, h: int) -> Arr
         log_node = xlogy(m * kappa, states.node) + xlog1py((1 - m) * kappa, -states.node) + states.log_mass
         log_node = log_node - logsumexp(log_node)
     goals = (np.log(share[: states.n_goals, None]) + log_node).ravel()
+    if states.parts:
+        total, mixing = share[: states.n_goals].sum(), float(true["goal_mixing"])
+        alpha = mixing / (1 - mixing) * share[: states.n_goals] / total
+        number = np.rint(states.mixture * states.parts).astype(np.int64)
+        from scipy.stats import dirichlet_multinomial  # noqa: PLC0415 - costs a second
+
+        mixtures = dirichlet_multinomial.logpmf(number, np.maximum(alpha, 1e-300), states.parts)
+        goals = (np.log(total) + mixtures[:, None] + log_node).ravel()
     return np.append(goals, np.log(share[states.n_goals :]))

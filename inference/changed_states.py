@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..forward_model.pair_sums import TotalsScores, totals_scores
+from ..forward_model.pair_sums import TotalsScores
+from . import area_scores
 from .area_scores import stratum_totals
 from .density import AreaDensity
 from .drawn_again import AreaDraws, Units, UnitStates, unit_states
@@ -61,8 +62,25 @@ class Scored:
     population: TotalsScores
 
 
-def changed_sample(area: AreaDraws, units: Units, changes: Sequence[Change]) -> tuple[Array, Array]:
-    """Return the totals of the states of these agents before and after, both (draw, group, 3, share).
+@dataclass(frozen=True, eq=False)
+class Totals:
+    """Totals of the states of agents.
+
+    Parameters
+    ----------
+    goals
+        Number of agents, Σ √w and Σ w by goal, no goal last (also where the area knows no such state),
+        (draw, prior, 3, share).
+    overlap
+        Where agents follow several goals, Σ μ_g μ_h and Σ w μ_g μ_h of every pair of goals, (draw, prior, 2, pair).
+    """
+
+    goals: Array
+    overlap: Array
+
+
+def changed_sample(area: AreaDraws, units: Units, changes: Sequence[Change]) -> tuple[Totals, Totals]:
+    """Return the totals of the states of these agents before and after.
 
     Parameters
     ----------
@@ -73,45 +91,55 @@ def changed_sample(area: AreaDraws, units: Units, changes: Sequence[Change]) -> 
     changes
         What becomes of each of them, (unit,).
 
-    Returns
-    -------
-    before, after
-        Number of agents, Σ √w and Σ w by goal, no goal last (also where the area knows no such state).
+    Notes
+    -----
+    Who comes to hold a goal follows it alone, also where agents follow several.
     """
     rng = np.random.default_rng(
         np.random.SeedSequence(area.stream.entropy, spawn_key=(*area.stream.spawn_key, 1))  # who moves
     )
     n_groups, k = area.density.n_units, area.density.states.n_goals + 1
     shape = (len(area.theta), n_groups, 3, k)
-    before, after = np.zeros(shape), np.zeros(shape)
+    pairs = (*shape[:2], 2, area.density.states.overlap.shape[1])
+    before, after = Totals(np.zeros(shape), np.zeros(pairs)), Totals(np.zeros(shape), np.zeros(pairs))
     for drawn in unit_states(area, units):
         for unit, (prior, change) in enumerate(zip(units.prior, changes, strict=True)):
             own = np.zeros((len(drawn.cells), 3, k))
             own[..., : drawn.totals.shape[-1]] = drawn.totals[:, unit]
-            before[drawn.part, prior] += own
+            before.goals[drawn.part, prior] += own
+            before.overlap[drawn.part, prior] += drawn.overlap[:, unit]
             if change.removed:
                 continue
-            if change.nothing:
-                after[drawn.part, prior] += own
-            elif drawn.large[unit]:
-                after[drawn.part, prior] += _changed_totals(area.density, own, drawn, unit, change)
-            else:
-                after[drawn.part, prior] += _changed_cells(area.density, drawn.cells[:, unit], change, rng)
+            overlap = drawn.overlap[:, unit]
+            if not change.nothing and drawn.large[unit]:
+                own, overlap = _changed_totals(area.density, own, drawn, unit, change)
+            elif not change.nothing:
+                own, overlap = _changed_cells(area.density, drawn.cells[:, unit], change, rng)
+            after.goals[drawn.part, prior] += own
+            after.overlap[drawn.part, prior] += overlap
     return before, after
 
 
-def _changed_cells(density: AreaDensity, cells: Array, change: Change, rng: np.random.Generator) -> Array:
-    """Return the totals of agents, (draw, 3, share), whose states were drawn one by one, (draw, state)."""
-    states, k = density.states, density.states.n_goals + 1
+def _changed_cells(density: AreaDensity, cells: Array, change: Change, rng: np.random.Generator) -> tuple[Array, Array]:
+    """Return the totals of agents, (draw, 3, share) and (draw, 2, pair), whose states were drawn, (draw, state)."""
+    states = density.states
     moving = _movers(cells, change, rng)
-    weight = np.where(states.goal < states.n_goals, change.weights(states.weight), 0.0)
-    by_goal = np.stack([weight**0, np.sqrt(weight), weight])[:, :, None] * (states.goal[:, None] == np.arange(k))
+    weight = np.where(states.goal < states.n_mixtures, change.weights(states.weight), 0.0)
+    by_goal = np.stack([weight**0, np.sqrt(weight), weight])[:, :, None] * _shares(density)
     after: Array = np.einsum("ds,fsk->dfk", cells - moving, by_goal)
+    both = np.stack([states.overlap, states.overlap * weight[:, None]])
+    overlap: Array = np.einsum("ds,fsp->dfp", cells - moving, both)
     if change.goal is not None:
         holds = change.goal < states.n_goals
         own = change.weights(states.weight) if holds else np.zeros(states.n_states)
         after[:, :, change.goal] += moving @ np.stack([own**0, np.sqrt(own), own]).T
-    return after
+    return after, overlap
+
+
+def _shares(density: AreaDensity) -> Array:
+    """Return the share of each goal in each state, no goal last also where nobody is without, (state, goal + 1)."""
+    states = density.states
+    return np.pad(states.is_goal, [(0, 0), (0, 1 - states.no_goal)])
 
 
 def _movers(cells: Array, change: Change, rng: np.random.Generator) -> Array:
@@ -126,13 +154,17 @@ def _movers(cells: Array, change: Change, rng: np.random.Generator) -> Array:
     return np.stack([rng.multivariate_hypergeometric(c, n) for c, n in zip(counts, whole, strict=True)]).astype(float)
 
 
-def _changed_totals(density: AreaDensity, own: Array, drawn: UnitStates, unit: int, change: Change) -> Array:
-    """Return the totals of a large unit, (draw, 3, share): every goal and weight gives the same share of movers.
+def _changed_totals(
+    density: AreaDensity, own: Array, drawn: UnitStates, unit: int, change: Change
+) -> tuple[Array, Array]:
+    """Return the totals of a large unit, (draw, 3, share) and (draw, 2, pair).
+
+    Every goal and weight gives the same share of movers.
 
     √w and w change by what is expected of their goal; of the noise about it the change has no part.
     """
     states, k = density.states, density.states.n_goals + 1
-    indicator = (states.goal[:, None] == np.arange(k)) * (states.goal[:, None] < states.n_goals)
+    indicator = _shares(density) * (np.arange(k) < states.n_goals)
     expected, new = drawn.cells[:, unit], change.weights(states.weight)
 
     def after_change(values: Array, old: Array, changed: Array) -> Array:
@@ -146,6 +178,9 @@ def _changed_totals(density: AreaDensity, own: Array, drawn: UnitStates, unit: i
     root = after_change(own[:, 1], np.sqrt(states.weight), np.sqrt(new))
     weight = after_change(own[:, 2], states.weight, new)
     stay = 1.0 if change.goal is None else 1 - change.share
+    was, becomes = (expected @ (states.overlap * x[:, None]) for x in (states.weight, new))
+    overlap = stay * drawn.overlap[:, unit]
+    overlap[:, 1] *= becomes / np.where(was > 0, was, 1)
     after = stay * np.stack([count, root, weight], axis=1)
     if change.goal is not None:
         moving = change.share * np.stack([count.sum(axis=1), root.sum(axis=1), weight.sum(axis=1)], axis=1)
@@ -155,12 +190,14 @@ def _changed_totals(density: AreaDensity, own: Array, drawn: UnitStates, unit: i
             value = float(new[0])
             moving = moving[:, :1] * np.array([1.0, np.sqrt(value), value])
         after[:, :, change.goal] += moving
-    return after
+    return after, overlap
 
 
-def sample_scores(totals: Array, conflict: Array) -> TotalsScores:
-    """Return the scores of these agents from totals of their states, (draw, group, 3, share)."""
-    return totals_scores(totals[:, :, 0], totals[:, :, 1], totals[:, :, 2], padded(conflict, totals.shape[-1]))
+def sample_scores(totals: Totals, conflict: Array) -> TotalsScores:
+    """Return the scores of these agents from totals of their states."""
+    goals = totals.goals
+    between = padded(conflict, goals.shape[-1])
+    return area_scores.sample_scores(goals[:, :, 0], goals[:, :, 1], goals[:, :, 2], totals.overlap, between)
 
 
 def changed_population(area: AreaDraws, units: Units, changes: Sequence[Change], within: Array) -> tuple[Array, Array]:

@@ -78,22 +78,25 @@ def derivatives(area: AreaDraws, estimand: str) -> Derivatives:
     states = area.density.states
     if estimand == "sample":
         units = priors_as_units(area.density)
-        totals = np.concatenate([part.totals.sum(axis=1) for part in unit_states(area, units)])
+        drawn = [(part.totals.sum(axis=1), part.overlap.sum(axis=1)) for part in unit_states(area, units)]
+        totals, overlap = (np.concatenate(parts) for parts in zip(*drawn, strict=True))
         count, root, weight = totals[:, 0], totals[:, 1], totals[:, 2]
         n = float(units.size.sum())
         pairs, own = n * (n - 1), weight.sum(axis=1)
     else:
         share, mass = population_totals(area.density, area.theta)
         count, root = (np.einsum("h,dhk->dk", area.shares, part) for part in (share, mass))
-        pairs, own = 1.0, np.zeros(len(count))
+        pairs, own, overlap = 1.0, np.zeros(len(count)), np.zeros((len(count), 2, 0))
     first, second = np.triu_indices(states.n_goals, 1)
     known = np.where(area.broken, np.nan, 1.0)
     weights_known = known if states.weighted else np.full(len(known), np.nan)
+    if not overlap.shape[2]:  # nobody follows both goals of a pair, or pairs are with replacement
+        overlap = np.zeros((len(count), 2, len(first)))
     return Derivatives(
         first,
         second,
-        2 * count[:, first] * count[:, second] / pairs * known[:, None],
-        2 * root[:, first] * root[:, second] / pairs * weights_known[:, None],
+        2 * (count[:, first] * count[:, second] - overlap[:, 0]) / pairs * known[:, None],
+        2 * (root[:, first] * root[:, second] - overlap[:, 1]) / pairs * weights_known[:, None],
         (root.sum(axis=1) ** 2 - own) / pairs * weights_known,
         area.conflict[..., first, second],
     )

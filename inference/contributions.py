@@ -16,6 +16,7 @@ from ..errors import Fault, InputError, shown
 from .conflict_sensitivity import Derivatives, derivatives
 from .density import chunks, evaluate_rows
 from .drawn_again import AreaDraws, draws_of, unit_states, with_units
+from .goal_mixtures import own_conflict
 from .marginal import feature_means
 from .published import Estimand, Published, Score, check_area, check_score, described, published
 from .result import choices_of
@@ -188,7 +189,8 @@ def _drawn_parts(one: AreaDraws, own: NDArray[np.int64], number: int, score: str
         totals = drawn.totals[:, :, field]
         conflict = one.conflict if one.conflict.ndim == 2 else one.conflict[drawn.part]
         against = np.matmul(totals.sum(axis=1)[:, None], conflict)
-        parts.append((totals * against).sum(axis=2))
+        own_pair = own_conflict(drawn.overlap, conflict)[..., field] if drawn.overlap.shape[-1] else 0.0
+        parts.append((totals * against).sum(axis=2) - own_pair)
     by_unit = np.concatenate(parts)
     result = np.zeros((len(by_unit), number + 1))
     np.add.at(result.T, np.where(units.own < 0, number, units.own), by_unit.T)

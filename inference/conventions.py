@@ -24,7 +24,7 @@ from ..forward_model.aggregation import AREA_MEANS, mean_over_areas, relative_ov
 from ..forward_model.weight_means import WEIGHT_MEANS, mean_of_two
 from .area_scores import padded_conflict, shares_of_priors
 from .conventions_reading import reading, sensitivity
-from .density import AreaDensity, state_prior, uses_kappa, with_nodes
+from .density import AreaDensity, restructured, state_prior, uses_kappa, with_nodes
 from .design_notes import fixed_scales, has_covariates, has_periods
 from .importance import MAX_KHAT, importance_draws, resample, smooth
 from .learned_goals import with_pivot
@@ -59,6 +59,7 @@ _PRIORS = {
     "period prior": "sd",
     "passing prior": "median of the scale",
     "number prior": "sd",
+    "goal-mixing prior": "concentration",
 }
 """What is halved and doubled of each prior."""
 
@@ -167,6 +168,9 @@ def cell_scores(
     -----
     Where answers say nothing on weights, misalignment and its parts are NaN.
     """
+    if density.states.parts:  # pairs are with replacement, so only the mean of agents' shares counts: one goal each
+        one_each = restructured(density, rule=density.area.rule, no_goal=density.area.no_goal, parts=0)
+        density = with_nodes(one_each, len(density.states.node))
     states = density.states
     conflict = padded_conflict(density, theta)[..., states.goal[:, None], states.goal]
     mean = mean_of_two(states.weight[:, None], states.weight, weight_mean=weight_mean)  # type: ignore[arg-type]
@@ -224,6 +228,11 @@ def _alternatives(
                 "number prior",
                 {name: (middle, sd * x) for name, (middle, sd) in _sizes_of_numbers(priors).items()},
                 lambda d: bool(d.parameters.numbers),
+            ),
+            (
+                "goal-mixing prior",
+                {"goal_mixing": tuple(v * x for v in priors.goal_mixing)},
+                lambda d: d.parameters.several,
             ),
         ):
             changed = [_with_priors(d, change) if concerned(d) else None for d in densities]

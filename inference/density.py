@@ -19,7 +19,9 @@ from ..datasets.numbers import KINDS as NUMBERS
 from ..datasets.study import Priors
 from .design import arrange
 from .direct_rows import in_products
+from .goal_mixtures import mixture_slopes
 from .marginal import LARGE_CELLS, Evaluation, Rows, evaluate, gradients, make_rows
+from .mixed_table import Blend
 from .number_table import make_number_tables, numbers_by_pattern, pull_back_numbers
 from .option_table import OptionTable, log_option_probability, make_table, pull_back, pull_back_passing
 from .parameters import (
@@ -134,7 +136,7 @@ def area_density(choices: Choices, area: AreaChoices, priors: Priors) -> AreaDen
     """
     weighted = is_weighted(area)
     nodes = default_nodes(int(area.n_answers.max(initial=0)), rule=area.rule, kappa=area.kappa)
-    states = make_states(len(area.goals), no_goal=area.no_goal, weighted=weighted, nodes=nodes)
+    states = make_states(len(area.goals), no_goal=area.no_goal, weighted=weighted, nodes=nodes, parts=area.parts)
     table = area_table(area, states)
     arranged = arrange(choices)
     layout = baseline_layout(area) | affinity_layout(area)
@@ -150,6 +152,7 @@ def area_density(choices: Choices, area: AreaChoices, priors: Priors) -> AreaDen
         passes=tuple(area.is_pass.tolist()) if area.is_pass.any() else (),
         numbers=tuple(numbers.kind for numbers in area.numbers),
         design=arranged.design,
+        several=states.parts > 0,
     )
     rows = make_rows(
         area.counts,
@@ -167,10 +170,14 @@ def area_density(choices: Choices, area: AreaChoices, priors: Priors) -> AreaDen
 
 def area_table(area: AreaChoices, states: States) -> OptionTable:
     """Return the option table of an area over some states."""
+    blend, single = None, states
+    if states.parts:
+        blend = Blend(states.mixture, len(states.node))
+        single = make_states(states.n_goals, no_goal=states.no_goal, weighted=states.weighted, nodes=len(states.node))
     table = make_table(
         area.serves,
         area.item_of_option,
-        states,
+        single,
         rule=area.rule,
         kappa=area.kappa,
         kinds=area.kinds,
@@ -179,6 +186,7 @@ def area_table(area: AreaChoices, states: States) -> OptionTable:
         passes=area.passes,
         passing_means=area.passing_means,
     )
+    table = replace(table, blend=blend)
     if not area.later_answers.any():
         return table
     given = (area.serves, area.item_of_option, states)
@@ -229,15 +237,19 @@ def _without_baseline(area: AreaChoices) -> NDArray[np.bool_]:
 def with_nodes(density: AreaDensity, nodes: int) -> AreaDensity:
     """Return the same density with another number of quadrature nodes."""
     old, area = density.states, density.area
-    states = make_states(old.n_goals, no_goal=old.no_goal, weighted=old.weighted, nodes=nodes)
+    states = make_states(old.n_goals, no_goal=old.no_goal, weighted=old.weighted, nodes=nodes, parts=old.parts)
     return replace(density, states=states, table=area_table(area, states))
 
 
-def restructured(density: AreaDensity, *, rule: str, no_goal: bool) -> AreaDensity:
-    """Return the density of the same answers under another choice rule, with or without "no goal"."""
-    area, weighted = replace(density.area, rule=rule, no_goal=no_goal), density.states.weighted
+def restructured(density: AreaDensity, *, rule: str, no_goal: bool, parts: int | None = None) -> AreaDensity:
+    """Return the density of the same answers under another choice rule, with or without "no goal".
+
+    ``parts`` changes the mixtures of goals, 0 to one goal each; None leaves them.
+    """
+    parts = density.area.parts if parts is None else parts
+    area, weighted = replace(density.area, rule=rule, no_goal=no_goal, parts=parts), density.states.weighted
     nodes = default_nodes(int(area.n_answers.max(initial=0)), rule=rule, kappa=area.kappa)
-    states = make_states(len(area.goals), no_goal=no_goal, weighted=weighted, nodes=nodes)
+    states = make_states(len(area.goals), no_goal=no_goal, weighted=weighted, nodes=nodes, parts=parts)
     return _with_states(density, area, states, {})
 
 
@@ -256,13 +268,21 @@ def with_number(density: AreaDensity, number: int) -> AreaDensity:
 def null_density(density: AreaDensity) -> AreaDensity:
     """Return the density of the null model of an area: nobody holds a goal, every answer follows the baseline."""
     area = density.area
-    empty = replace(area, goals=(), conflict=np.zeros((0, 0)), serves=area.serves[:0], no_goal=True, learned=())
+    empty = replace(
+        area, goals=(), conflict=np.zeros((0, 0)), serves=area.serves[:0], no_goal=True, learned=(), parts=0
+    )
     layout = baseline_layout(area, free=True) | affinity_layout(empty)
     return _with_states(density, empty, make_states(0, no_goal=True, weighted=False, nodes=1), layout)
 
 
 def _with_states(density: AreaDensity, area: AreaChoices, states: States, baselines: dict[str, Any]) -> AreaDensity:
-    parameters = replace(density.parameters, n_shares=states.n_shares, weighted=states.weighted, **baselines)
+    parameters = replace(
+        density.parameters,
+        n_shares=states.n_shares,
+        weighted=states.weighted,
+        several=states.parts > 0,
+        **baselines,
+    )
     return replace(density, area=area, states=states, table=area_table(area, states), parameters=parameters)
 
 
@@ -271,7 +291,35 @@ def state_prior(density: AreaDensity, values: Values) -> Array:
     log_node = None
     if values.prior_mean is not None and values.concentration is not None:
         log_node = log_node_prior(np, density.states, values.prior_mean, values.concentration[:, None])
-    return np.asarray(log_state_prior(np, density.states, values.prior_log_share, log_node))
+    mixing = None if values.mixing is None else np.broadcast_to(values.mixing, values.prior_log_share.shape[:2])
+    return np.asarray(log_state_prior(np, density.states, values.prior_log_share, log_node, mixing))
+
+
+def prior_slopes(density: AreaDensity, values: Values, totals: Array) -> tuple[Array, Array | None]:
+    """Return the gradients of Σ totals · log prior over states by goal shares and by mixing.
+
+    Parameters
+    ----------
+    density, values
+        Density of the area and the values, for a batch of D vectors.
+    totals
+        Number of agents in each state, (D, prior, ..., state).
+
+    Returns
+    -------
+    by_log_share, by_mixing
+        (D, prior, ..., share), not yet projected on the simplex, and (D, prior, ...), None where an agent holds one
+        goal.
+    """
+    states = density.states
+    if values.mixing is None:
+        return totals @ states.is_goal, None
+    cells, k = states.n_mixtures * len(states.node), states.n_goals
+    mixtures = totals[..., :cells].reshape(*totals.shape[:-1], states.n_mixtures, -1).sum(axis=-1)
+    mixing = np.broadcast_to(values.mixing, values.prior_log_share.shape[:2])
+    by_share, by_mixing = mixture_slopes(states.parts, k, values.prior_log_share, mixing)
+    goals = np.einsum("dh...m,dhmg->dh...g", mixtures, by_share)
+    return np.concatenate([goals, totals[..., cells:]], axis=-1), np.einsum("dh...m,dhm->dh...", mixtures, by_mixing)
 
 
 def rule_matters(area: AreaChoices) -> bool:
@@ -447,11 +495,11 @@ def table_gradient(
         Gradient by log μ and by the log of φ or σ of counts and durations, (D, number).
     """
     states = density.states
-    by_share = by_prior @ states.is_goal
+    by_share, by_mixing = prior_slopes(density, values, by_prior)
     by_a = by_b = None
     if values.prior_mean is not None and values.concentration is not None:
-        node, goals = states.node, states.n_goals * len(states.node)
-        totals = by_prior[..., :goals].reshape(*by_prior.shape[:2], states.n_goals, -1).sum(axis=2)
+        node, goals = states.node, states.n_mixtures * len(states.node)
+        totals = by_prior[..., :goals].reshape(*by_prior.shape[:2], states.n_mixtures, -1).sum(axis=2)
         expected = np.exp(log_node_prior(np, states, values.prior_mean, values.concentration[:, None]))
         excess = totals - totals.sum(axis=2, keepdims=True) * expected
         by_a, by_b = excess @ np.log(node), excess @ np.log1p(-node)
@@ -477,6 +525,7 @@ def table_gradient(
         by_passing=pull_back_passing(density.table, log_p, by_table, values.passing),
         by_location=by_location,
         by_spread=by_spread,
+        by_mixing=by_mixing,
     )
 
 

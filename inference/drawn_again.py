@@ -21,7 +21,7 @@ from .finite_draws import filled
 from .marginal import feature_means, state_probabilities
 from .nuts import CHAINS
 from .population_pairs import padded
-from .posterior_states import _draw_totals, _drawn_one_by_one, unit_totals
+from .posterior_states import _draw_totals, _drawn_one_by_one, state_features, unit_totals
 from .result import attribute, choices_of, densities_of, thetas_of
 from .thinning import evenly
 from .uncertain_scores import conflict_draws
@@ -104,6 +104,8 @@ class UnitStates:
     totals
         Number of agents, sum of √w and sum of w by goal share, (draw, unit, 3, share). Summed over the units of a prior
         they are the totals behind the stored scores.
+    overlap
+        Where agents follow several goals, Σ μ_g μ_h and Σ w μ_g μ_h of every pair of goals, (draw, unit, 2, pair).
     large
         Whether the totals of a unit are drawn, not its states: what is left of a group of over 2,000 agents, (unit,).
     """
@@ -111,6 +113,7 @@ class UnitStates:
     part: slice
     cells: Array
     totals: Array
+    overlap: Array
     large: NDArray[np.bool_]
 
 
@@ -189,14 +192,14 @@ def unit_states(area: AreaDraws, units: Units) -> Iterator[UnitStates]:
     key = (*area.stream.spawn_key, 0)
     other = np.random.default_rng(np.random.SeedSequence(area.stream.entropy, spawn_key=key))
     rows, states, k = density.rows, density.states, density.states.n_shares
-    features, exact = _features(density), _drawn_one_by_one(density)
+    features, exact = state_features(states), _drawn_one_by_one(density)
     one_by_one = exact[density.unit_of_row]
     large = (np.arange(len(units.prior)) < density.n_units) & ~exact[units.prior]
     order = np.argsort(rows.row_of_agent, kind="stable")
     small = order[one_by_one[rows.row_of_agent[order]]]
     apart = order[~one_by_one[rows.row_of_agent[order]] & (units.of_agent[order] >= density.n_units)]
     rows_apart = np.bincount(rows.row_of_agent[apart], minlength=rows.n_rows) > 0
-    per_draw = int(one_by_one.sum()) * states.n_states + rows.n_rows * 3 * k
+    per_draw = int(one_by_one.sum()) * states.n_states + rows.n_rows * features.shape[1]
     for part in chunks(density, len(area.theta), per_draw=per_draw):  # as draw_states cuts, for the same numbers
         _, _, parts = evaluate_rows(density, area.theta[part])
         cells = np.zeros((part.stop - part.start, len(units.prior), states.n_states))
@@ -219,14 +222,10 @@ def unit_states(area: AreaDraws, units: Units) -> Iterator[UnitStates]:
             expected = np.zeros_like(cells) if not len(apart) else expected_apart
             of_prior = unit_totals(density, parts, rows.agents.astype(float))
             for h in map(int, np.flatnonzero(~exact)):
-                _split(h, units, whole[:, h], of_prior[:, h], expected, features, cells, totals)
-        yield UnitStates(part, cells, totals.reshape(*totals.shape[:2], 3, k), large)
-
-
-def _features(density: AreaDensity) -> Array:
-    """Return a number, √w and w by goal share of each state, (state, 3 × share)."""
-    goal, weight = density.states.is_goal, density.states.weight[:, None]
-    return np.hstack([goal, goal * np.sqrt(weight), goal * weight])
+                _split(h, units, whole[:, h], of_prior[:, h], expected, features, cells, totals, k)
+        lead, pairs = totals.shape[:2], states.overlap.shape[1]
+        overlap = totals[..., 3 * k :].reshape(*lead, 2, pairs)
+        yield UnitStates(part, cells, totals[..., : 3 * k].reshape(*lead, 3, k), overlap, large)
 
 
 def _among(some: NDArray[np.bool_], row: Whole) -> Whole:
@@ -261,6 +260,7 @@ def _split(
     features: Array,
     cells: Array,
     totals: Array,
+    k: int,
 ) -> None:
     """Split normal totals of a large prior, (draw, feature), among its units; put the expected states of the rest.
 
@@ -275,9 +275,9 @@ def _split(
         shift = size[unit] / n * (whole - of_prior @ features)
         totals[:, unit] = mean + shift + np.sqrt(size[prior] / n) * (totals[:, unit] - mean)
         rest = rest - totals[:, unit]
-    k = features.shape[1] // 3
     count = np.maximum(rest[:, :k], 0)
     count = count * size[prior] / np.maximum(count.sum(axis=1, keepdims=True), 1e-300) if len(own) else rest[:, :k]
     root = np.clip(rest[:, k : 2 * k], 0, count)
-    totals[:, prior] = np.concatenate([count, root, np.clip(rest[:, 2 * k :], 0, root)], axis=1)
+    weight, overlap = np.clip(rest[:, 2 * k : 3 * k], 0, root), np.maximum(rest[:, 3 * k :], 0)
+    totals[:, prior] = np.concatenate([count, root, weight, overlap], axis=1)
     cells[:, prior] = np.maximum(of_prior - expected[:, own].sum(axis=1), 0)

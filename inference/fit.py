@@ -39,6 +39,7 @@ from .identification import identification_checks
 from .large import looked_at
 from .memory import estimate_memory, release_memory, require_memory
 from .misfit import misfit_checks
+from .mixing_checks import mixing_checks
 from .model import area_densities, resolve_priors
 from .nuts import Memory, SegmentStore
 from .observed import ObservedConflict
@@ -55,9 +56,10 @@ Array = NDArray[np.float64]
 
 SCORE_DRAWS = 1_000
 """Draws of the scores, taken evenly from the posterior draws."""
-# Random streams of an area: fit, scores, structures, null model, checks, other numbers of learned goals, some agents.
+# Random streams of an area: fit, scores, structures, null model, checks, other numbers of learned goals, some agents,
+# one goal each.
 _STREAM_OF: dict[Alternative | int, int] = {kind: 2 + k for k, kind in enumerate((*STRUCTURES, NULL))} | {-1: 8, 1: 9}
-_CHECKS, _SOME_AGENTS, _STREAMS = 7, 10, 11
+_CHECKS, _SOME_AGENTS, _SINGLE, _STREAMS = 7, 10, 11, 12
 
 
 def fit(
@@ -296,7 +298,7 @@ def _structures(
     def run(task: tuple[_Job, Alternative]) -> Structure:
         job, kind = task
         job.say.check()
-        rng = np.random.default_rng(job.streams[_STREAM_OF[kind.more or kind]])
+        rng = np.random.default_rng(job.streams[_SINGLE if kind.single else _STREAM_OF[kind.more or kind]])
         draws = FEWER_DRAWS if is_large(job.density) else DRAWS
         return fit_structure(_looked_at(job, job.density), rng, kind, draws=draws)
 
@@ -337,6 +339,7 @@ def _run_checks(
         *structure_checks(some, structures, null),
         *prior_checks(fitted, scores, flat, rng, shares=job.shares),
         *identification_checks(fitted.density),
+        *mixing_checks(fitted.density, flat),
         *predictive_checks(some, flat),
         *misfit_checks(some, flat, rng, uncertain=job.uncertain),
         *_some_agents(fitted.density, some),

@@ -8,7 +8,7 @@ which group), at the prior means and at some draws from the prior.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import comb, perm, prod
 
 import numpy as np
@@ -30,6 +30,7 @@ from .density import (
     baseline_layout,
     is_weighted,
     option_log_probability,
+    prior_slopes,
     state_prior,
 )
 from .number_information import number_gradients, number_tables, numbers_log_probability, simulated_numbers
@@ -260,12 +261,13 @@ def score_vectors(
     tastes = np.hstack(by_taste)
     h, k = density.rows.n_priors, states.n_shares
     own_prior = (group[:, None] == np.arange(h)).astype(float)[:, :, None]
-    pieces = [(own_prior * (posterior @ states.is_goal)[:, None]).reshape(n, -1), by_baseline, by_scale, by_affinity]
+    by_goal, by_mixing = _by_prior(density, values, posterior, group)
+    pieces = [(own_prior * by_goal[:, None]).reshape(n, -1), by_baseline, by_scale, by_affinity]
     by_numbers = number_gradients(measured, values, posterior)
-    pieces += [tastes, by_passed, by_numbers]
+    pieces += [tastes, by_passed, by_numbers, by_mixing]
     if values.prior_mean is not None and values.concentration is not None:
-        goals = states.n_goals * len(states.node)
-        nodes = posterior[:, :goals] @ np.tile(np.eye(len(states.node)), (states.n_goals, 1))
+        goals = states.n_mixtures * len(states.node)
+        nodes = posterior[:, :goals] @ np.tile(np.eye(len(states.node)), (states.n_mixtures, 1))
         expected = np.exp(log_node_prior(np, states, values.prior_mean, values.concentration[:, None]))[0][group]
         excess = nodes - nodes.sum(axis=1, keepdims=True) * expected
         logs = np.stack([np.log(states.node), np.log1p(-states.node)], axis=1)
@@ -273,9 +275,9 @@ def score_vectors(
     piece = np.hstack(pieces)
     # The map from these gradients to those by the coordinates is linear and common to all agents.
     unit = np.eye(piece.shape[1])
-    sizes = np.cumsum([h * k, density.n_options, *(part.shape[1] for part in pieces[2:7])])
-    by_share, by_option, by_each_scale, by_each_affinity, by_each_taste, by_each_pass, by_number, by_shape = np.split(
-        unit, sizes, axis=1
+    sizes = np.cumsum([h * k, density.n_options, *(part.shape[1] for part in pieces[2:8])])
+    by_share, by_option, by_each_scale, by_each_affinity, by_each_taste, by_each_pass, by_number, by_mix, by_shape = (
+        np.split(unit, sizes, axis=1)
     )
     by_location, by_spread = np.split(by_number, 2, axis=1)
     shape = by_shape.reshape(len(unit), h, 2) if density.parameters.weighted else None
@@ -294,8 +296,23 @@ def score_vectors(
         by_passing=by_each_pass if by_each_pass.size else None,
         by_location=by_location if measured else None,
         by_spread=by_spread if measured else None,
+        by_mixing=by_mix if by_mix.size else None,
     )
     return np.asarray(piece @ chain)
+
+
+def _by_prior(density: AreaDensity, values: Values, posterior: Array, group: NDArray[np.int64]) -> tuple[Array, Array]:
+    """Return the gradient of each agent's log likelihood by log goal shares and by mixing, (agent, ...)."""
+    if values.mixing is None:
+        return posterior @ density.states.is_goal, np.zeros((len(posterior), 0))
+    by_goal, by_mixing = np.empty((len(posterior), density.states.n_shares)), np.empty((len(posterior), 1))
+    for h in range(density.rows.n_priors):
+        mine = group == h
+        own = replace(values, prior_log_share=values.prior_log_share[:, [h]])
+        slope, mixing = prior_slopes(density, own, posterior[None, None, mine])
+        assert mixing is not None
+        by_goal[mine], by_mixing[mine, 0] = slope[0, 0], mixing[0, 0]
+    return by_goal, by_mixing
 
 
 def _by_table(

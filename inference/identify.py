@@ -181,6 +181,7 @@ _WORDS = {
     "spread": "spread of counts and durations",
     "share_effect": "effect of {} on goals",
     "mean_effect": "effect of {} on weights",
+    "mixing": "how far agents mix goals",
 }
 
 

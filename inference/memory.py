@@ -85,7 +85,8 @@ def _of_large(density: AreaDensity) -> tuple[int, int, int]:
 
 def _checking(density: AreaDensity) -> int:
     simulated = min(max(2_000, 10 * density.size), 20_000)
-    cells = simulated * density.states.n_shares * max(len(density.states.node), 1) * density.n_options
+    states = density.states
+    cells = simulated * (states.n_mixtures + states.no_goal) * max(len(states.node), 1) * density.n_options
     return _OF_CHECKS + _OF_CELLS * _NUMBER * min(_CELLS, cells)
 
 

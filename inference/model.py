@@ -21,8 +21,9 @@ from ..datasets.choices import Choices
 from ..datasets.parameters import number_priors
 from ..datasets.study import Priors
 from ..datasets.zero_sum import zero_sum_basis
-from .area_scores import unit_mixture
+from .area_scores import stratum_shares, unit_mixture
 from .density import AreaDensity, area_density
+from .goal_mixtures import expected_spread
 from .learned_goals import goal_table, learned_options
 from .number_table import number_graph
 from .option_table import log_baseline, log_option_probability
@@ -78,6 +79,9 @@ def flat_coords(densities: tuple[AreaDensity, ...]) -> dict[str, list[str]]:
         coords |= {"passed_item": passed, "passed_area": [d.area.name for d in densities if d.parameters.passes]}
     if design is not None and design.names:
         coords["covariate"] = list(design.names)
+    several = [d.area.name for d in densities if d.parameters.several]
+    if several:
+        coords["several_area"] = several
     return coords | ({"group": groups} if groups else {})
 
 
@@ -149,7 +153,9 @@ def build_model(choices: Choices, priors: Priors | dict[str, Any] | None = None)
         (option), ``importance_scale`` (importance), ``coefficient`` (feature), where agents may pass ``pass_share``
         (passed_item: of those of weight ½) and ``pass_scale`` (passed_area), with counts and durations ``typical`` and
         ``spread`` (number), where goals are learned ``goal_answer``
-        (goal_option: the probability of each option to an agent of weight 1 who holds a goal, goals in no order) and,
+        (goal_option: the probability of each option to an agent of weight 1 who holds a goal, goals in no order),
+        where agents follow several goals ``goal_mixing`` (several_area: 0 one goal each, 1 the most) and
+        ``goal_spread`` (several_area: the mean over agents of 1 − Σ μ², 0 for those of one goal or none) and,
         with groups or periods, ``group_goal_share`` (group, goal) and ``group_weight_mean`` (group, area), those of
         its agents on average; with covariates ``covariate_goal`` (covariate, goal) and ``covariate_weight`` (covariate,
         area), their effects on goal logits (zero-sum over the goals of an area) and on the logit of the mean weight,
@@ -214,6 +220,8 @@ _DIMS: dict[str, tuple[str, ...]] = {
     "spread": ("number",),
     "covariate_goal": ("covariate", "goal"),
     "covariate_weight": ("covariate", "area"),
+    "goal_mixing": ("several_area",),
+    "goal_spread": ("several_area",),
 }
 
 
@@ -249,7 +257,14 @@ def _of_priors(density: AreaDensity) -> tuple[dict[str, Any], Any]:
         if named:
             parts["covariate_weight"] = mean_effect[:, None]
         log_node = log_node_prior(pt, states, prior_mean, kappa)
-    return parts, log_state_prior(pt, states, prior_log_share, log_node)
+    mixing = None
+    if layout.several:
+        a, b = np.array(layout.priors.goal_mixing)
+        share = pm.Beta(label(name, "mixing"), a, b)
+        mixing = pt.repeat((pt.log(share) - pt.log1p(-share))[None], layout.n_priors)
+        spread = expected_spread(pt, states.parts, states.n_goals, prior_log_share, mixing)
+        parts |= {"goal_mixing": share[None], "goal_spread": pt.dot(stratum_shares(density), spread)[None]}
+    return parts, log_state_prior(pt, states, prior_log_share, log_node, mixing)
 
 
 def _add_area(density: AreaDensity) -> dict[str, Any]:
@@ -422,6 +437,7 @@ def to_vector(density: AreaDensity, point: dict[str, Any]) -> np.ndarray[Any, np
     wanted += [label(name, "pass"), label(name, f"pass_scale{_SUFFIX['log']}")]
     wanted += [label(name, "location"), label(name, f"spread{_SUFFIX['log']}")]
     wanted += [label(name, f"share_effect{_SUFFIX['zerosum']}"), label(name, "mean_effect")]
+    wanted += [label(name, f"mixing{_SUFFIX['logodds']}")]
     return np.concatenate([np.ravel(point[key]) for key in wanted if key in point] or [np.zeros(0)])
 
 

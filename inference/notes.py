@@ -47,6 +47,12 @@ def notes_of(parts: FitParts) -> list[str]:
             notes.append(
                 f"{area.name}: {ignored:,} answers serve no goal and, the only ones of their agents, say nothing."
             )
+    notes += [
+        f"{area.name}: Each answer may follow another of the agent's goals, a mixture in {area.parts} parts; the "
+        "probability of a goal is its mean share in the mixture."
+        for area in areas
+        if area.parts
+    ]
     deviating = parts.fits[0].density.parameters.n_deviating
     if deviating:
         sd = parts.priors.group_sd

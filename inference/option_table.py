@@ -41,6 +41,7 @@ from .learned_table import (
     pull_back_softmax,
     pull_back_sure,
 )
+from .mixed_table import Blend, log_blend, pull_back_blend
 from .number_table import NumberTable
 from .pass_table import PassTable, log_with_passes, make_passes, split_passes
 from .stage_table import StageTable
@@ -104,6 +105,8 @@ class OptionTable:
         Where there is passing, the table of the answers alone.
     numbers
         Counts and durations, see :mod:`.number_table`.
+    blend
+        Where an agent may follow several goals, the mixtures whose table comes from that of single goals.
     """
 
     item_of_option: NDArray[np.int64]
@@ -115,6 +118,7 @@ class OptionTable:
     passing: PassTable | None = None
     answers: OptionTable | None = None
     numbers: tuple[NumberTable, ...] = ()
+    blend: Blend | None = None
 
     @property
     def cells_beside(self) -> list[int]:
@@ -296,6 +300,12 @@ def log_option_probability(
         own = None if affinity is None else affinity[..., at]
         answers = log_option_probability(xp, table.answers, logits[..., at], scale, own)
         return log_with_passes(xp, table.passing, answers, passing)
+    log_p = _log_single(xp, table, logits, scale, affinity)
+    return log_p if table.blend is None else log_blend(xp, table.blend, log_p)
+
+
+def _log_single(xp: ModuleType, table: OptionTable, logits: Any, scale: Any, affinity: Any) -> Any:
+    """Return the table of single goals, (..., state, option)."""
     parts = [
         _log_part(xp, part, logits[..., part.options], scale, None if affinity is None else affinity[..., part.options])
         for part in table.parts
@@ -370,6 +380,9 @@ def pull_back(
         return whole, given[1], favoured
     by_logits, by_scale = np.empty(slope.shape[:-2] + slope.shape[-1:]), np.zeros((*slope.shape[:-2], table.n_scales))
     by_affinity = None if affinity is None else np.zeros_like(affinity)
+    if table.blend is not None:
+        single = _log_single(np, table, logits, scale, affinity)
+        slope, log_p = pull_back_blend(table.blend, single, log_p, slope), single
     for part in table.parts:
         at = part.options
         if by_affinity is not None and affinity is not None and _is_learned(part):

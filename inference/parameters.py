@@ -18,6 +18,7 @@ point there:
     spread       log of the dispersion of counts, or of the standard deviation of log durations ~ Normal
     share_effect zero-sum z ~ Normal(0, 1) per column of the design (covariates, steps of periods); logits + σ·x·z
     mean_effect  z ~ Normal(0, 1) per column; the logit of m + σ·x·z
+    mixing       logit of how far agents mix several goals ~ Beta
 """
 
 from __future__ import annotations
@@ -74,6 +75,8 @@ class Parameters:
         Kind of each item whose answers are numbers.
     design
         What the priors over states depend on beside the groups; None for nothing.
+    several
+        Whether an agent may follow several goals.
     """
 
     n_shares: int
@@ -91,6 +94,7 @@ class Parameters:
     passes: tuple[bool, ...] = ()
     numbers: tuple[str, ...] = ()
     design: Design | None = None
+    several: bool = False
 
     @property
     def n_priors(self) -> int:
@@ -121,6 +125,7 @@ class Parameters:
             "spread": len(self.numbers),
             "share_effect": self.n_effects * (self.n_shares - 1),
             "mean_effect": self.n_effects * int(self.weighted),
+            "mixing": int(self.several),
         }
         ends = np.cumsum(list(sizes.values()))
         return {name: slice(int(end) - size, int(end)) for (name, size), end in zip(sizes.items(), ends, strict=True)}
@@ -221,6 +226,8 @@ class Values:
         ν of each item that one may pass on, and last λ, (D, pass + 1); None where nobody passes.
     location, spread
         Of counts and durations log μ, and φ or σ, (D, number); None where there are none.
+    mixing
+        Logit of how far agents mix several goals, (D, 1); None where they hold one.
     """
 
     share: Array
@@ -235,6 +242,7 @@ class Values:
     passing: Array | None = None
     location: Array | None = None
     spread: Array | None = None
+    mixing: Array | None = None
 
 
 def constrain(parameters: Parameters, theta: Array, n_options: int) -> Values:
@@ -281,7 +289,8 @@ def constrain(parameters: Parameters, theta: Array, n_options: int) -> Values:
     location = spread = None
     if parameters.numbers:
         location, spread = theta[:, at["location"]], np.exp(theta[:, at["spread"]])
-    return Values(np.exp(log_share), by_prior, *known, affinity, passing, location, spread)
+    mixing = theta[:, at["mixing"]] if parameters.several else None
+    return Values(np.exp(log_share), by_prior, *known, affinity, passing, location, spread, mixing)
 
 
 def _log_share(y: Array) -> Array:
@@ -333,6 +342,9 @@ def log_prior(parameters: Parameters, theta: Array) -> Array:
         total = total + _normal((theta[:, at[block]] - middle) / width, 1.0) - np.log(width).sum()
     if parameters.design is not None:
         total = total + _normal(theta[:, at["share_effect"]], 1.0) + _normal(theta[:, at["mean_effect"]], 1.0)
+    if parameters.several:
+        (a, b), x = priors.goal_mixing, theta[:, at["mixing"]][:, 0]
+        total = total + gammaln(a + b) - gammaln(a) - gammaln(b) - a * np.logaddexp(0, -x) - b * np.logaddexp(0, x)
     return np.asarray(total)
 
 
@@ -362,6 +374,9 @@ def log_prior_gradient(parameters: Parameters, theta: Array) -> Array:
         gradient[:, at[block]] = -(theta[:, at[block]] - middle) / width**2
     for block in ("share_effect", "mean_effect"):
         gradient[:, at[block]] = -theta[:, at[block]]
+    if parameters.several:
+        (a, b), r = priors.goal_mixing, expit(theta[:, at["mixing"]])
+        gradient[:, at["mixing"]] = a * (1 - r) - b * r
     return gradient
 
 
@@ -391,6 +406,7 @@ def pull_back_values(
     by_passing: Array | None = None,
     by_location: Array | None = None,
     by_spread: Array | None = None,
+    by_mixing: Array | None = None,
 ) -> Array:
     """Return the gradient on the real line, (D, coordinate), of a function of the values.
 
@@ -414,6 +430,8 @@ def pull_back_values(
         Gradient by the parameters of passing, (D, pass + 1); None where there are none.
     by_location, by_spread
         Gradient by log μ and by log φ or log σ, (D, number); None where there are none.
+    by_mixing
+        Gradient by the logit of mixing, for each prior, (D, prior); None where an agent holds one goal.
     """
     at, sd, batch = parameters.slices, parameters.priors.group_sd, len(theta)
     gradient = np.zeros_like(theta)
@@ -449,6 +467,8 @@ def pull_back_values(
         gradient[:, at["pass_scale"]] = by_passing[:, -1:] * values.passing[:, -1:]
     if by_location is not None and by_spread is not None:
         gradient[:, at["location"]], gradient[:, at["spread"]] = by_location, by_spread
+    if by_mixing is not None:
+        gradient[:, at["mixing"]] = by_mixing.sum(axis=1, keepdims=True)
     return gradient
 
 
@@ -474,6 +494,9 @@ def draw_prior(parameters: Parameters, draws: int, rng: np.random.Generator) -> 
         theta[:, at["pass_scale"]] = np.log(median) + spread * theta[:, at["pass_scale"]]
     for block, (middle, width) in _number_blocks(parameters):
         theta[:, at[block]] = middle + width * theta[:, at[block]]
+    if parameters.several:
+        a, b = priors.goal_mixing
+        theta[:, at["mixing"]] = logit(np.clip(rng.beta(a, b, (draws, 1)), 1e-12, 1 - 1e-12))
     return theta
 
 

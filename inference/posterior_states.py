@@ -1,7 +1,8 @@
 """Posterior of the hidden states: how many agents of each group hold each goal, with what weights.
 
 Given the parameters, agents are independent, and a score of these n agents depends on them through the totals of
-their group only: the number of agents with each goal, the sum of √w and the sum of w. In groups of up to 2,000 agents
+their group only: the number of agents with each goal, the sum of √w and the sum of w; where they follow several goals
+also the sums of products of their shares, as nobody makes a pair with itself. In groups of up to 2,000 agents
 every agent's state is drawn. In larger ones the totals are drawn from the normal distribution with their exact mean
 and covariance.
 """
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from .density import AreaDensity, chunks, evaluate_rows, in_parts, is_large
 from .large_states import large_totals, rows_of, totals_at_draws
 from .marginal import Evaluation, feature_means, state_probabilities, state_totals
+from .states import States
 
 Array = NDArray[np.float64]
 
@@ -36,6 +38,10 @@ class StateDraws:
         Posterior probability of each goal for an agent of each row, (row, share).
     row_weight
         Posterior mean weight of an agent of each row, (row,).
+    overlap
+        Where agents follow several goals, Σ μ_g μ_h and Σ w μ_g μ_h of every pair of goals, (draw, prior, 2, pair).
+    row_spread
+        Posterior mean of 1 − Σ μ_g² of an agent of each row who holds any goal, (row,); 0 where agents hold one.
     """
 
     count: Array
@@ -43,6 +49,17 @@ class StateDraws:
     weight: Array
     row_goal: Array
     row_weight: Array
+    overlap: Array
+    row_spread: Array
+
+
+def state_features(states: States) -> Array:
+    """Return what is summed over agents, (state, feature).
+
+    1, √w and w by goal share; where agents follow several goals, products of shares, and those times w, by pair.
+    """
+    goal, overlap, weight = states.is_goal, states.overlap, states.weight[:, None]
+    return np.hstack([goal, goal * np.sqrt(weight), goal * weight, overlap, overlap * weight])
 
 
 def draw_states(density: AreaDensity, theta: Array, rng: np.random.Generator) -> StateDraws:
@@ -58,16 +75,16 @@ def draw_states(density: AreaDensity, theta: Array, rng: np.random.Generator) ->
         Source of the draws.
     """
     rows, states = density.rows, density.states
-    goal = states.is_goal
-    features = np.hstack([goal, goal * np.sqrt(states.weight)[:, None], goal * states.weight[:, None]])
-    k, draws = states.n_shares, len(theta)
+    features = state_features(states)
+    draws = len(theta)
     exact = _drawn_one_by_one(density)
     if in_parts(density) and not exact.all():
         return _draw_in_parts(density, theta, features, exact, rng)
     some_rows = exact[density.unit_of_row]
-    totals = np.empty((draws, density.n_units, 3 * k))
-    means = np.zeros((rows.n_rows, 3 * k))
-    for part in chunks(density, draws, per_draw=int(some_rows.sum()) * states.n_states + rows.n_rows * 3 * k):
+    totals = np.empty((draws, density.n_units, features.shape[1]))
+    means = np.zeros((rows.n_rows, features.shape[1]))
+    per_draw = int(some_rows.sum()) * states.n_states + rows.n_rows * features.shape[1]
+    for part in chunks(density, draws, per_draw=per_draw):
         _, _, parts = evaluate_rows(density, theta[part])
         if not exact.all():
             row_means = feature_means(rows, parts, features)
@@ -80,8 +97,22 @@ def draw_states(density: AreaDensity, theta: Array, rng: np.random.Generator) ->
             if exact.all():
                 means += (probability @ features).sum(axis=0)
     means /= draws
-    count, root, weight = np.split(totals, 3, axis=2)
-    return StateDraws(count, root, weight, means[:, :k], means[:, 2 * k :].sum(axis=1))
+    return _state_draws(states, totals, means)
+
+
+def _state_draws(states: States, totals: Array, means: Array) -> StateDraws:
+    """Return draws of the totals of features, (draw, prior, feature), and their means by row, (row, feature)."""
+    k, pairs = states.n_shares, states.overlap.shape[1]
+    count, root, weight, overlap = np.split(totals, [k, 2 * k, 3 * k], axis=2)
+    return StateDraws(
+        count,
+        root,
+        weight,
+        means[:, :k],
+        means[:, 2 * k : 3 * k].sum(axis=1),
+        overlap.reshape(*totals.shape[:2], 2, pairs),
+        2 * means[:, 3 * k : 3 * k + pairs].sum(axis=1),
+    )
 
 
 def _draw_in_parts(
@@ -92,13 +123,12 @@ def _draw_in_parts(
         mean, square, row_mean = large_totals(density, theta, features, rng)
     else:
         mean, square, row_mean = totals_at_draws(density, theta, features)
-    count, root, weight = np.split(_normal_totals(density, mean, square, rng), 3, axis=2)
+    drawn = _state_draws(density.states, _normal_totals(density, mean, square, rng), row_mean)
     if exact.any():
         few = draw_states(rows_of(density, exact), theta, rng)
-        for all_of, own in ((count, few.count), (root, few.root), (weight, few.weight)):
-            all_of[:, exact] = own[:, exact]
-    k = density.states.n_shares
-    return StateDraws(count, root, weight, row_mean[:, :k].copy(), row_mean[:, 2 * k :].sum(axis=1))
+        for name in ("count", "root", "weight", "overlap"):
+            getattr(drawn, name)[:, exact] = getattr(few, name)[:, exact]
+    return drawn
 
 
 def _drawn_one_by_one(density: AreaDensity) -> NDArray[np.bool_]:
@@ -151,14 +181,14 @@ def _normal_totals(density: AreaDensity, mean: Array, square: Array, rng: np.ran
     eigenvalue, vector = np.linalg.eigh(square)
     noise = rng.standard_normal(mean.shape) * np.sqrt(np.maximum(eigenvalue, 0))
     totals = mean + np.matmul(vector, noise[..., None])[..., 0]
-    k = mean.shape[2] // 3
+    k = density.states.n_shares
     size = np.bincount(density.unit_of_row, agents, density.n_units)[:, None]
     count = np.maximum(totals[..., :k], 0)
     count *= size / np.maximum(count.sum(axis=2, keepdims=True), 1e-300)
     root = np.clip(totals[..., k : 2 * k], 0, count)
-    weight = np.clip(totals[..., 2 * k :], 0, root)
+    weight = np.clip(totals[..., 2 * k : 3 * k], 0, root)
     root[..., density.states.n_goals :] = weight[..., density.states.n_goals :] = 0
-    return np.concatenate([count, root, weight], axis=2)
+    return np.concatenate([count, root, weight, np.maximum(totals[..., 3 * k :], 0)], axis=2)
 
 
 def unit_totals(density: AreaDensity, parts: Evaluation, multiplicity: Array) -> Array:

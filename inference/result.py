@@ -20,10 +20,11 @@ from ..datasets.study import Priors, Study
 from ..forward_model.aggregation import mean_over_areas
 from .alternatives import STRUCTURES, Structure
 from .area_fit import AreaFit, flat_draws
-from .area_scores import ESTIMANDS, AreaScores, group_values, population_scores
+from .area_scores import ESTIMANDS, AreaScores, group_values, population_scores, stratum_shares
 from .checks import Check, sentences, to_dataset
 from .density import AreaDensity, is_large, log_density, row_log_likelihood, with_nodes
 from .design import covariate_effects
+from .goal_mixtures import expected_spread
 from .importance import effective_draws
 from .learned_goals import goal_answers, learned_options
 from .model import area_densities, flat_coords, variable_dims
@@ -170,6 +171,11 @@ def _posterior(fits: Sequence[AreaFit], chains: int, draws: int) -> xr.Dataset:
             found |= {"typical": np.exp(values.location), "spread": values.spread}
         if values.passing is not None:
             found |= {"pass_share": expit(values.passing[:, :-1]), "pass_scale": values.passing[:, -1:]}
+        if values.mixing is not None:
+            spread = expected_spread(
+                np, density.states.parts, density.states.n_goals, values.prior_log_share, values.mixing
+            )
+            found |= {"goal_mixing": expit(values.mixing), "goal_spread": (spread @ stratum_shares(density))[:, None]}
         if values.mean is not None and values.concentration is not None:
             found |= {"weight_mean": values.mean[:, None], "weight_concentration": values.concentration[:, None]}
         found |= _of_priors(density, values, fit.flat)
@@ -400,7 +406,10 @@ def _observed_estimates(parts: FitParts) -> dict[str, Any]:
 
 
 def _agents(parts: FitParts) -> xr.Dataset:
-    """Return goal probabilities and mean weights of every agent, without draws."""
+    """Return goal probabilities and mean weights of every agent, without draws.
+
+    Where agents follow several goals, the probability of a goal is the mean share of it in the agent's mixture.
+    """
     densities = [fit.density for fit in parts.fits]
     goal, weight = [], []
     for density, scores in zip(densities, parts.scores, strict=True):
@@ -409,13 +418,21 @@ def _agents(parts: FitParts) -> xr.Dataset:
         mean = scores.states.row_weight.astype(np.float32)
         weight.append((mean if density.states.weighted else np.full_like(mean, np.nan))[of_agent])
     coords = flat_coords(tuple(densities))
-    return xr.Dataset(
-        {
-            "goal_probability": (("agent", "goal"), np.concatenate(goal, axis=1)),
-            "weight": (("agent", "area"), np.stack(weight, axis=1), {"meaning": "consistency of choices"}),
-        },
-        coords={"agent": parts.choices.agents, "goal": coords["goal"], "area": coords["area"]},
-    )
+    labels = {"agent": parts.choices.agents, "goal": coords["goal"], "area": coords["area"]}
+    data: dict[str, Any] = {
+        "goal_probability": (("agent", "goal"), np.concatenate(goal, axis=1)),
+        "weight": (("agent", "area"), np.stack(weight, axis=1), {"meaning": "consistency of choices"}),
+    }
+    if "several_area" in coords:
+        labels["several_area"] = coords["several_area"]
+        text = "of the agent's answers that follow a goal, 1 less the sum of the squared shares of its goals"
+        spread = [
+            scores.states.row_spread.astype(np.float32)[density.rows.row_of_agent]
+            for density, scores in zip(densities, parts.scores, strict=True)
+            if density.states.parts
+        ]
+        data["goal_spread"] = (("agent", "several_area"), np.stack(spread, axis=1), {"meaning": text})
+    return xr.Dataset(data, coords=labels)
 
 
 def _alternatives(parts: FitParts) -> xr.Dataset:

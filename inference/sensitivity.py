@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logit
+from scipy.special import expit, logit
 
 from ..datasets.parameters import number_priors
+from ..datasets.study import Priors
 from ..forward_model.pair_sums import PairScores
 from .area_scores import population_scores
 from .density import AreaDensity
-from .parameters import Parameters, constrain, draw_prior
+from .parameters import Parameters, Values, constrain, draw_prior
 
 Array = NDArray[np.float64]
 
@@ -63,6 +64,7 @@ def log_prior_blocks(parameters: Parameters, theta: Array, n_options: int) -> di
             blocks[f"{block} of numbers"] = -0.5 * np.square((theta[:, at[block]] - middle) / width).sum(axis=1)
     if parameters.n_tastes:
         blocks["coefficients"] = -0.5 * np.square(theta[:, at["taste"]] / priors.taste_sd).sum(axis=1)
+    blocks |= _mixing_block(values, priors)
     if parameters.n_deviating:
         deviations = np.hstack([theta[:, at["share_dev"]], theta[:, at["mean_dev"]]])
         blocks["group deviations"] = -0.5 * np.square(deviations).sum(axis=1)
@@ -76,6 +78,14 @@ def log_prior_blocks(parameters: Parameters, theta: Array, n_options: int) -> di
             if mine.any():
                 blocks[name] = -0.5 * np.square(coefficients[:, mine]).sum(axis=1)
     return blocks
+
+
+def _mixing_block(values: Values, priors: Priors) -> dict[str, Array]:
+    (a, b), mixing = priors.goal_mixing, values.mixing
+    if mixing is None or (a, b) == (1.0, 1.0):
+        return {}
+    r = expit(mixing[:, 0])
+    return {"mixing of goals": (a - 1) * np.log(r) + (b - 1) * np.log1p(-r)}
 
 
 def prior_sensitivity(density: AreaDensity, theta: Array, scores: PairScores) -> dict[tuple[str, str], float]:

@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 from ..datasets.choices import Choices
 from ..datasets.study import Study
 from ..datasets.uncertain_conflict import draw_conflict, is_uncertain, uncertain_entries
-from ..forward_model.pair_sums import totals_scores
-from .area_scores import AreaScores, population_totals
+from .area_scores import AreaScores, population_totals, sample_scores
 from .density import AreaDensity
 from .observed import ObservedConflict, observed_conflict
 from .population_pairs import padded, population_pairs
@@ -77,7 +76,7 @@ def with_conflict(
     if conflict is None:
         return scores
     states, between = scores.states, padded(conflict, density.states.n_shares)
-    sample = totals_scores(states.count, states.root, states.weight, between)
+    sample = sample_scores(states.count, states.root, states.weight, states.overlap, between)
     share, root = population_totals(density, theta)
     return replace(scores, sample=sample, population=population_pairs(share, root, between, shares))
 

@@ -15,6 +15,7 @@ from .area_scores import ESTIMANDS
 from .changed_states import (
     Change,
     Scored,
+    Totals,
     changed_population,
     changed_sample,
     sample_scores,
@@ -161,7 +162,7 @@ def _area(area: AreaDraws, change: AreaChange, changes: Changes, choices: Choice
     """Return the scores of one area before and after."""
     units, nothing = change.units, tuple(Change() for _ in change.changes)
     before, after = changed_sample(area, units, change.changes)
-    cases: tuple[tuple[Array, tuple[Change, ...], Mapping[str, float], Array], ...] = (
+    cases: tuple[tuple[Totals, tuple[Change, ...], Mapping[str, float], Array], ...] = (
         (before, nothing, {}, area.conflict),
         (after, change.changes, changes.group_share, change.conflict),
     )

@@ -32,6 +32,13 @@ def area(items: int = 4, *, conflict: Any = 1.0, **structure: Any) -> dict[str, 
     return {"goals": goals, "conflict": conflict, "items": asked, **structure}
 
 
+def mixed_area(items: int = 8, **structure: Any) -> dict[str, Any]:
+    """Return an area of 2 goals and items of 3 options: one serves each goal, one none."""
+    served: list[Any] = ["a", "b", []]
+    asked = {f"item{j}": {"serves": {f"{o}": served[(o + j) % 3] for o in range(3)}} for j in range(items)}
+    return {"goals": ["a", "b"], "conflict": 1.0, "items": asked, **structure}
+
+
 def scale_area(levels: int = 5) -> dict[str, Any]:
     """Return an area of 3 goals and 4 ordered scales: two goals at the ends, the third in the middle."""
     places = {0: "a", levels // 2: "b", levels - 1: "c"}
@@ -156,6 +163,14 @@ FAMILIES: dict[str, Family] = {
             area=with_passing(area(no_goal=True), "no_goal"),
         ),
         _family("numbers", "two counts and two durations, κ = 1.5", 200, area=number_area()),
+        _family("several", "agents follow several of 2 goals, 8 items", 200, area=mixed_area(several=True)),
+        _family(
+            "several_luce",
+            "agents follow several of 3 goals or none, `luce`, 20 % missing",
+            200,
+            area=area(6, rule="luce", several=True, parts=4, no_goal=True),
+            missing=0.2,
+        ),
         _family("learned", "2 learned goals (latent classes), 5 items", 200, area=learned_area()),
         _family("covariates", "`follow`, a number and 3 levels", 200, table=BESIDE, area=area()),
         _family(

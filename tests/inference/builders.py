@@ -239,6 +239,35 @@ _PASS_GOAL = {"codes": ["p", "q"], "means": "no_goal"}
 _ANCHORED = {"goals": ["x", "y", "z"], "learned": True, "conflict": 1.0}
 
 CASES: dict[str, Callable[[], Choices]] = {
+    "several, follow": lambda: random_choices(make_study(make_area(*_THREE[:3], several=True, parts=2)), 6, seed=51),
+    "several, no goal, groups": lambda: random_choices(
+        make_study(make_area(*_ODD, rule="luce", no_goal=True, several=True, parts=2)),
+        6,
+        seed=53,
+        missing=0.3,
+        **_grouped([0, 1, -1, 0, 1, 1]),
+    ),
+    "several, repeated, uniform": lambda: random_choices(
+        make_study(make_area("x y -", "y x", repeated=True, baseline="uniform", several=True, parts=4)),
+        6,
+        seed=54,
+        times=4,
+    ),
+    "several, scale, comparison, importance": lambda: random_choices(
+        make_study(
+            of_kind(
+                make_area("x - y z", "x y -", "- - -", "z y x", several=True, parts=2),
+                "ordinal",
+                "pairwise A B",
+                "importance",
+                "choice",
+            ),
+            priors={"goal_mixing": [2.0, 1.5]},
+        ),
+        6,
+        seed=55,
+    ),
+    "several, one answer": lambda: random_choices(make_study(make_area("x y", several=True, parts=3)), 8, seed=56),
     "learned, follow": lambda: random_choices(make_study(learned(make_area(*_THREE))), 6, seed=41, missing=0.2),
     "learned, luce, no goal": lambda: random_choices(
         make_study(learned(make_area(*_THREE, rule="luce", no_goal=True), 3)), 6, seed=42

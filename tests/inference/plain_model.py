@@ -5,6 +5,8 @@ Slow and plain on purpose; the functions of dissensus.inference are held against
 
 from __future__ import annotations
 
+import functools
+import itertools
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,6 +36,7 @@ class Point(NamedTuple):
     spread: Any  # dispersion of counts, standard deviation of log durations
     share_effect: list[Any]  # coefficient of each column beside the groups, (share,), sums to zero
     mean_effect: Any  # coefficient of each column beside the groups
+    mixing: float | None  # how far agents mix several goals
     log_jacobian: float
 
 
@@ -154,6 +157,11 @@ def to_point(choices: Choices, area: AreaChoices, theta: Any) -> Point:
     columns = len(columns_of(choices)[0])
     share_effect = [sum_to_zero(take(k - 1)) for _ in range(columns)]
     mean_effect = take(columns) if mean is not None else np.zeros(columns)
+    mixing = None
+    if area.parts:
+        x = take(1)[0]
+        mixing = 1 / (1 + np.exp(-x))
+        log_jacobian += np.log(mixing) + stats.logistic.logsf(x)
     assert not left
     return Point(
         share,
@@ -173,6 +181,7 @@ def to_point(choices: Choices, area: AreaChoices, theta: Any) -> Point:
         spread,
         share_effect,
         mean_effect,
+        mixing,
         float(log_jacobian),
     )
 
@@ -277,6 +286,8 @@ def log_prior(choices: Choices, area: AreaChoices, priors: Priors, theta: Any) -
         total += -0.5 * float(effect @ effect) - 0.5 * (len(effect) - 1) * np.log(2 * np.pi)
     if point.mean is not None:
         total += stats.norm.logpdf(point.mean_effect).sum()
+    if point.mixing is not None:
+        total += stats.beta.logpdf(point.mixing, *priors.goal_mixing)
     return float(total)
 
 
@@ -371,6 +382,10 @@ def goal_likelihoods(choices: Choices, area: AreaChoices, priors: Priors, theta:
             a, b = 1 + m * point.concentration, 1 + (1 - m) * point.concentration
             log_density = stats.beta.logpdf(weights, a, b) + np.log(mass)
             log_density = log_density - logsumexp(log_density)
+        if point.mixing is not None:
+            pattern = int(area.pattern_of_agent[agent])
+            result.append(_by_mixture(area, pattern, log_share, weights, log_density, point, once))
+            continue
         by_goal = []
         for share in range(n_shares(area)):
             goal = share if share < len(area.goals) else None
@@ -384,6 +399,39 @@ def goal_likelihoods(choices: Choices, area: AreaChoices, priors: Priors, theta:
             by_goal.append(log_share[share] + logsumexp(cells))
         result.append(np.array(by_goal))
     return result
+
+
+def _by_mixture(
+    area: AreaChoices, pattern: int, log_share: Any, weights: Any, log_density: Any, point: Point, once: bool
+) -> Any:
+    """Return log P(mixture of goals, answers), no goal last: the goals of all answers are enumerated."""
+    k, parts = len(area.goals), area.parts
+    share = np.exp(log_share[:k] - logsumexp(log_share[:k]))
+    concentration = point.mixing / (1 - point.mixing)
+    given = [option for option, times in enumerate(area.counts[pattern]) for _ in range(times)]
+    unit = np.eye(len(area.options), dtype=np.int64)
+    tables = []  # by weight, the probability of each answer under each goal
+    for weight in weights:
+        rows = [
+            [np.exp(_log_answers(area, unit[option], goal, weight, point, once)) for goal in range(k)]
+            for option in given
+        ]
+        tables.append(np.array(rows).reshape(len(given), k))
+    result = []
+    for n in itertools.product(range(parts + 1), repeat=k):
+        if sum(n) != parts:
+            continue
+        mixture = np.array(n) / parts
+        log_prior = stats.dirichlet_multinomial.logpmf(n, np.maximum(concentration * share, 1e-300), parts)
+        cells = []
+        for table, density in zip(tables, log_density, strict=True):
+            every_way = functools.reduce(np.multiply.outer, [mixture * row for row in table], np.ones(()))
+            assert every_way.size == k ** len(given)
+            cells.append(density + (np.log(every_way.sum()) if every_way.any() else -np.inf))
+        result.append(logsumexp(log_share[:k]) + log_prior + logsumexp(cells))
+    if area.no_goal:
+        result.append(log_share[k] + _log_agent(area, pattern, None, 0.0, point, once))
+    return np.array(result)
 
 
 def _log_agent(area: AreaChoices, pattern: int, goal: int | None, weight: float, point: Point, once: bool) -> float:

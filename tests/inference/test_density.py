@@ -88,7 +88,8 @@ def test_likelihood_is_the_sum_over_all_assignments_of_goals(case):
         likelihood = log_density(density, theta) - log_prior(density.parameters, theta)
         for value, agents in zip(likelihood, by_goal, strict=True):
             assignments = functools.reduce(np.add.outer, agents)
-            assert assignments.size == density.states.n_shares**choices.n_agents
+            kinds = density.states.n_mixtures + density.states.no_goal
+            assert assignments.size == kinds**choices.n_agents
             assert value == pytest.approx(logsumexp(assignments), abs=1e-10, rel=_DIGITS)
 
 

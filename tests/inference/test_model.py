@@ -37,9 +37,9 @@ def _many_areas():
 
 _LEARNED = ("learned, anchored, groups", "learned, scale, comparisons, importance", "learned, classes or none")
 _NEWER = ("passing without a goal, luce, repeated, groups", "numbers, groups, no goal, repeated")
-_COMPARED = ("one goal", "groups", "other priors", *_LEARNED, *_NEWER)
+_SEVERAL = ("several, no goal, groups",)
 _BESIDE = ("covariates, groups and agents in none", "learned, periods and covariates")
-_COMPARED = ("one goal", "groups", "other priors", *_LEARNED, *_BESIDE)
+_COMPARED = ("one goal", "groups", "other priors", *_LEARNED, *_NEWER, *_BESIDE, *_SEVERAL)
 MODELS = {name: CASES[name] for name in _COMPARED} | {"many areas": _many_areas}
 
 
