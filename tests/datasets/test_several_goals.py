@@ -29,7 +29,13 @@ def _text(area, item=ITEM):
         ('goals = ["a", "b"]\nseveral = true\nparts = 2000', ITEM, "several", 5, "parts = 999"),
         ('goals = ["a", "b"]\nseveral = true\nparts = 1', ITEM, "several", 5, "parts = 2"),
         ('goals = ["a", "b"]\nseveral = true', ITEM + 'kind = "ranking"', "not-supported", 5, "ranking"),
-        ('goals = ["a", "b"]\nseveral = true\nabstain = { means = "low_weight" }', ITEM, "not-supported", 5, "abstain"),
+        (
+            'goals = ["a", "b"]\nseveral = true\nabstain = { codes = ["9"], means = "low_weight" }',
+            ITEM,
+            "not-supported",
+            5,
+            "abstain",
+        ),
         ("goals = 2\nseveral = true", '[areas.tax.items.q]\noptions = ["1", "2"]', "not-supported", 4, "learned"),
     ],
 )
