@@ -5,8 +5,9 @@
 
 The same tables are fitted anew, labels and all. Of every seed each number of `summarize` (mean, ends of the interval),
 each goal share and each P(option | goal) is held against its mean over the other seeds: the gap in units of the Monte
-Carlo error that the fit states, √(own² + mean²/(seeds − 1)), must not pass 4. The error of a mean is the `mcse` of the
-table, or sd ÷ √(effective draws) for goals; that of an end of an interval is that of a quantile of so many draws.
+Carlo error that the fits state (its mean square over the seeds, times 1 + 1/(seeds − 1)), must not pass 4. The error
+of a mean is the `mcse` of the table, or sd ÷ √(effective draws) for goals; that of an end of an interval is that of a
+quantile of so many draws.
 """
 
 from __future__ import annotations
@@ -76,7 +77,8 @@ def gaps(value: Array, error: Array) -> Array:
     """
     others = len(value) - 1
     rest = (value.sum(axis=0) - value) / others
-    expected = np.sqrt(np.square(error) + (np.square(error).sum(axis=0) - np.square(error)) / others**2)
+    # one fit's own estimate of the error of a quantile is noisy: half of what the others say was seen
+    expected = np.broadcast_to(np.sqrt(np.square(error).mean(axis=0) * (1 + 1 / others)), value.shape)
     apart = np.abs(value - rest)
     return np.asarray(np.divide(apart, expected, out=np.where(apart > 0, np.inf, 0.0), where=expected > 0))
 

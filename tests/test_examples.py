@@ -109,7 +109,7 @@ def test_moral_preferences_of_ai_systems_and_people_from_counts(script, home):
 def test_gaps_between_seeds_are_in_units_of_their_errors(script):
     gaps = script("seeds").gaps
     rng = np.random.default_rng(1)
-    error = rng.uniform(0.5, 2, (20, 400))
+    error = np.tile(rng.uniform(0.5, 2, 400), (20, 1))
     value = rng.normal(0, error)
     apart = gaps(value, error)
     assert np.sqrt(np.square(apart).mean()) == pytest.approx(1, abs=0.03)
