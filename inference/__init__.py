@@ -7,6 +7,7 @@
 if __name__ != "dissensus.inference":
     raise ImportError("import dissensus.inference, not inference")
 
+from .agents import agents_posterior
 from .calibration import calibrate
 from .choose_goals import choose_goals
 from .compare import compare
@@ -38,6 +39,7 @@ from .summary import check, summarize, to_json
 from .what_if import what_if
 
 __all__ = [
+    "agents_posterior",
     "build_model",
     "calibrate",
     "check",

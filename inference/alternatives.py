@@ -19,6 +19,7 @@ from .density import AreaDensity, null_density, restructured, row_log_likelihood
 from .importance import MAX_KHAT, importance_draws, resample
 from .learned_goals import is_symmetric, with_pivot
 from .mode import find_modes
+from .pooled_importance import has_few_coordinates, pooled_draws
 
 Array = NDArray[np.float64]
 
@@ -82,6 +83,7 @@ DRAWS = 1_000
 """Importance draws of a structure."""
 FEWER_DRAWS = 500
 """The same of a structure of a large area."""
+_PILOT = 300  # draws of a round that looks for a proposal, where all rounds are pooled
 _ENOUGH = 200  # effective draws: a comparison needs fewer than a published number
 _SCORED = 250
 _TINY = 1e-290
@@ -141,7 +143,10 @@ def fit_structure(own: AreaDensity, rng: np.random.Generator, kind: Alternative,
     modes = find_modes(density, rng, starts=1 if kind == NULL else _LEARNING_STARTS if symmetric else 3)
     density = with_pivot(density, modes[0].theta)
     try:
-        weighted = importance_draws(density, modes, rng, draws=draws, rounds=4, enough=_ENOUGH)
+        if has_few_coordinates(density):
+            weighted = pooled_draws(density, modes, rng, draws=draws, pilot=_PILOT, enough=_ENOUGH)
+        else:
+            weighted = importance_draws(density, modes, rng, draws=draws, rounds=4, enough=_ENOUGH)
         poor = symmetric and not (weighted.khat <= MAX_KHAT and weighted.effective >= _ENOUGH)
         if poor and density.rows.n_rows * density.states.n_states > _DEAR:
             weighted = importance_draws(density, modes, rng, draws=10 * draws, rounds=6, enough=_ENOUGH)

@@ -19,6 +19,7 @@ from .large_fit import large_draws, large_modes
 from .learned_goals import relabel, with_pivot
 from .mode import Mode, find_modes
 from .nuts import CHAINS, Memory, NutsDraws, SegmentStore, nuts_draws
+from .pooled_importance import has_few_coordinates, pooled_draws
 from .thinning import evenly
 
 Array = NDArray[np.float64]
@@ -30,6 +31,8 @@ QUADRATURE_ERROR = 0.01
 """Largest change of an agent's log likelihood on doubling the nodes."""
 _MOST_NODES = 512
 _CHEAP = 40_000  # cells of one evaluation
+_PILOT = 600  # draws of a round that looks for a proposal, where all rounds are pooled
+_FEW_STARTS = 6  # of pooled draws, whose widest proposal covers the prior: no mode is lost that no start found
 _FEW_ANNEALED = 100  # effective draws of annealed draws, of any quantity; fewer than 400 are a caution or a refusal
 _DOUBLINGS = 2  # of the NUTS draws, before R-hat or ESS is called a failure
 
@@ -112,19 +115,13 @@ def fit_area(
     """
     if is_large(density) and method != "nuts" and density.size and not any(density.area.learned):
         return _large_fit(density, rng, method, draws, report, store)
-    modes = find_modes(density, rng)
+    modes = find_modes(density, rng, starts=_FEW_STARTS) if has_few_coordinates(density) else find_modes(density, rng)
     density, modes = refine_nodes(density, modes, rng)
     density = with_pivot(density, modes[0].theta)
     importance = None
     if method != "nuts" or density.size == 0:
         try:
-            importance = importance_draws(
-                density,
-                modes,
-                rng,
-                draws=_proposals(density, draws),
-                exported=lambda theta: exported_quantities(density, theta),
-            )
+            importance = _importance(density, modes, rng, draws)
             if not importance.accepted and density.pivot is not None:
                 report(f"{density.area.name}: annealing")
                 importance = annealed_draws(density, rng, exported=lambda theta: exported_quantities(density, theta))
@@ -164,6 +161,15 @@ def _large_fit(
         return AreaFit(density, modes, "importance", np.repeat(modes[0].theta[None], draws, axis=0)[None], None, None)
     report(f"{density.area.name}: sampling with NUTS")
     return _nuts_fit(density, modes, importance, rng, draws, report, store or Memory())
+
+
+def _importance(density: AreaDensity, modes: tuple[Mode, ...], rng: np.random.Generator, draws: int) -> ImportanceDraws:
+    def exported(theta: Array) -> Array:
+        return exported_quantities(density, theta)
+
+    if has_few_coordinates(density):
+        return pooled_draws(density, modes, rng, draws=draws, pilot=_PILOT, exported=exported)
+    return importance_draws(density, modes, rng, draws=_proposals(density, draws), exported=exported)
 
 
 def _better_than_nuts(draws: ImportanceDraws) -> bool:

@@ -50,6 +50,7 @@ SOURCES: dict[str, tuple[str, ...]] = {
         "option_table",
         "parameters",
         "pass_table",
+        "pooled_importance",
         "posterior_states",
         "stage_table",
         "states",

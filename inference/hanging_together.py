@@ -28,6 +28,9 @@ MIN_AGREEMENT = 0.05
 MISSED = 2.5
 """Standard errors by which the agreement of an item or a pair must fall short of the model's to count against it."""
 
+FEWEST = 10
+"""Agents who answer two items, below which their agreement has no error to be judged by: one agent may answer alike."""
+
 
 @dataclass(frozen=True)
 class Togetherness:
@@ -85,7 +88,7 @@ def hang_together(density: AreaDensity, theta: Array, *, tables: Tables | None =
     agreement = Agreement(seen.item, common, seen.n_pair.sum(axis=0))
     table = seen.pair.sum(axis=0)
     excess, room = agreement.beyond_chance(table)
-    used = room > 1e-9 * np.maximum(agreement.n, 1)
+    used = (room > 1e-9 * np.maximum(agreement.n, 1)) & (agreement.n >= FEWEST)
     if density.face_value or not used.any():
         return None
     sizes = levels(room, used)

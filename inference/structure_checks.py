@@ -19,6 +19,7 @@ BETTER = 4.0
 """ELPD difference beyond which one structure predicts better than another."""
 NOTICEABLE = 0.02
 """Difference between scores below which disjoint intervals are a note."""
+_MOST_OF_VARIANCE = 0.5  # of an ELPD difference, above which one agent alone is its error
 _PROB = 0.9
 
 
@@ -101,9 +102,36 @@ def _null(density: AreaDensity, own: Structure, null: Structure) -> Check:
     gain, se = elpd_difference(density, own.row_elpd, null.row_elpd)
     if np.isfinite(gain) and gain > 2 * se:
         return Check("null-model", "ok", density.area.name, "", gain, 2 * se)
+    size = f"ELPD {gain:+.1f} ± {se:.1f}"
+    others = _without_the_largest(density, own.row_elpd - null.row_elpd)
+    if others is not None and others[0] > 2 * others[1]:
+        text = (
+            f"One agent decides whether the model predicts better than the baseline alone: {size} with it,"
+            f" {others[0]:+.1f} ± {others[1]:.1f} without. It is the others who show goals."
+        )
+        return Check("null-model", "caution", density.area.name, text, gain, 2 * se)
     text = (
-        f"No sign of goals: the model predicts answers no better than the baseline alone (ELPD {gain:+.1f} ± {se:.1f}),"
+        f"No sign of goals: the model predicts answers no better than the baseline alone ({size}),"
         " so contention among goals is not reported."
     )
     lost = ("contention", "relative_misalignment")
     return Check("null-model", "caution", density.area.name, text, gain, 2 * se, lost, blank=True)
+
+
+def _without_the_largest(density: AreaDensity, gap: Array) -> tuple[float, float] | None:
+    """Return the gain of the other agents and its error, where one agent makes most of the variance; else None.
+
+    An agent with a hundred times the answers of the others, a recommender in a log, is left out less exactly than the
+    rest, and its one difference is then the error of the sum.
+    """
+    weight, agents = density.rows.multiplicity, density.rows.agents
+    n = float(weight.sum())
+    one = weight / agents  # of one agent of each row
+    share = one * np.square(gap - weight @ gap / n)
+    largest = int(np.argmax(share))
+    if not np.isfinite(gap).all() or not share[largest] > _MOST_OF_VARIANCE * (agents @ share) or n <= 2:
+        return None
+    rest = weight.copy()
+    rest[largest] -= one[largest]
+    total, left = float(rest @ gap), float(rest.sum())
+    return total, float(np.sqrt(rest @ np.square(gap - total / left)))

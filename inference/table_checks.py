@@ -234,5 +234,5 @@ def _sentence(check: TableCheck) -> str:
     small = ", too little to matter" if check.state == "note" else ""
     return (
         f"{check.share:.1%} of the {who} answer {answers}, where the model expects"
-        f" {check.share - check.residual:.1%} (p {p}){small}."
+        f" {max(0.0, check.share - check.residual):.1%} (p {p}){small}."  # not -0.0 %
     )

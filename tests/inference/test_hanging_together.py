@@ -8,7 +8,7 @@ from dissensus.datasets.simulate import simulate
 from dissensus.inference.hanging_together import MIN_AGREEMENT, hang_together
 from dissensus.inference.table_checks import item_pair_check
 
-from .builders import counts_of_agents, density_of, make_area, make_study, random_choices
+from .builders import counts_of_agents, density_of, make_area, make_choices, make_study, random_choices
 from .predicted import FOUR, GOOD, draws_of, replicated, with_counts
 
 
@@ -77,3 +77,13 @@ class TestHangingTogether:
         spread = np.std([r.agreement for r in new])
         assert np.mean([r.error for r in new]) == pytest.approx(spread, rel=0.2)
         assert np.mean([r.agreement for r in new]) == pytest.approx(new[0].expected, abs=4 * spread / np.sqrt(200))
+
+    def test_an_item_that_few_agents_answer_is_not_judged(self):
+        """One agent who answers an item many times, a system in a log, tells nothing on whether items go together."""
+        study = make_study(make_area("x y", "x y", repeated=True))
+        people = np.tile([[4, 1], [1, 4]], (20, 1))
+        counts = {"a0": np.vstack([people, [[0, 0]]]), "a1": np.vstack([np.zeros_like(people), [[50, 50]]])}
+        density = density_of(make_choices(study, counts))
+        result = hang_together(density, draws_of(density))
+        assert result.items == ()
+        assert result.state == "ok"

@@ -215,6 +215,32 @@ def test_a_null_model_not_beaten_by_two_standard_errors_takes_the_contention(gap
         assert "No sign of goals" in check.message
 
 
+def _with_one_huge(gap_of_others):
+    """Return the check where one agent, left out, is predicted worse by thousands, and each other better by a gap."""
+    people = np.repeat([[4, 1], [1, 4], [2, 3], [3, 2]], 10, axis=0)
+    study = make_study(make_area("x y", repeated=True))
+    density = density_of(make_choices(study, {"a0": np.vstack([people, [[5_000, 5_000]]])}))
+    huge = density.area.n_answers[density.rows.pattern] == 10_000
+    assert density.rows.agents[huge].tolist() == [1]
+    wiggle = np.where(np.arange(density.rows.n_rows) % 2, 0.3, -0.3)
+    own = _all(0, 0, 0, 0)
+    own[0] = replace(own[0], row_elpd=np.where(huge, -3_000, gap_of_others + wiggle))
+    return structure_checks(density, own, _structure(NULL, 0, rows=np.zeros(density.rows.n_rows)))[1]
+
+
+def test_one_huge_agent_does_not_hide_that_the_others_show_goals():
+    check = _with_one_huge(0.5)
+    assert (check.state, check.blank) == ("caution", False)
+    assert "One agent decides" in check.message
+    assert "No sign of goals" not in check.message
+
+
+def test_one_huge_agent_does_not_make_goals_of_others_who_show_none():
+    check = _with_one_huge(0.0)
+    assert (check.state, check.blank) == ("caution", True)
+    assert "No sign of goals" in check.message
+
+
 def test_a_null_model_that_cannot_be_compared_takes_the_contention():
     own = _all(0, 0, 0, 0)
     null = _structure(NULL, 0, rows=np.full(len(own[0].row_elpd), np.nan))

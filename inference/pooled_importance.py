@@ -1,0 +1,176 @@
+"""Importance draws for areas with few parameters and many answers per agent, as in logs: no draw is lost.
+
+Posteriors of such areas have few coordinates, but are seldom round: goals that few hold, weights that are nearly 0, or
+several modes. Here a wide component, which covers the prior, is always part of the proposal, and all rounds are pooled:
+every draw is weighted by the mixture of all proposals (adaptive multiple importance sampling, Cornuet, Marin, Mira and
+Robert 2012, doi:10.1111/j.1467-9469.2011.00756.x), and the next proposal is a mixture of many components matched to
+all of them. The draws are held to the same verdict as any others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import cholesky, solve_triangular
+from scipy.special import logsumexp
+
+from .density import AreaDensity, log_density
+from .importance import (
+    MAX_KHAT,
+    MIN_EFFECTIVE,
+    ImportanceDraws,
+    Mixture,
+    adapt,
+    draw,
+    log_components,
+    proposal,
+    smooth,
+    with_quantities,
+)
+from .mode import Mode
+from .parameters import draw_prior
+
+Array = NDArray[np.float64]
+
+MOST_COORDINATES = 10
+"""Coordinates up to which a mixture of a few components covers nearly any posterior."""
+_WIDE = 0.1  # share of the component that covers the prior
+_POWERS = (1.0, 0.5)  # of the weights that mixtures are matched to: the second covers what is rare
+_COMPONENTS = 12  # of each mixture
+_WHOLE, _BROAD = 0.15, 1.5  # share and size of one more, as a multiple of the spread of the draws
+_NARROW = 0.4  # size of the components to begin with, as a part of the spread of the draws
+_MATCHED = 8  # steps of matching in each round
+_PILOTS = 5  # rounds that look for a proposal
+_ROUNDS = 10  # most rounds after them
+_PRIOR_DRAWS = 512
+
+
+def has_few_coordinates(density: AreaDensity) -> bool:
+    """Return whether draws are pooled: few coordinates, given goals, and agents who answer one item many times."""
+    few = 0 < density.size <= MOST_COORDINATES
+    return few and density.pivot is None and bool(density.area.repeated.all()) and not density.face_value
+
+
+def pooled_draws(
+    density: AreaDensity,
+    modes: tuple[Mode, ...],
+    rng: np.random.Generator,
+    *,
+    draws: int,
+    pilot: int,
+    enough: float = MIN_EFFECTIVE,
+    exported: Callable[[Array], Array] | None = None,
+) -> ImportanceDraws:
+    """Return weighted draws from the posterior of an area with few coordinates.
+
+    Parameters
+    ----------
+    density
+        Density of the area, see :func:`has_few_coordinates`.
+    modes
+        Its modes, where the first proposal is.
+    rng
+        Source of the draws.
+    draws
+        Draws of each later round; more rounds follow where they are not accepted.
+    pilot
+        Draws of each round that looks for a proposal.
+    enough
+        Number of effective draws, with k̂ ≤ 0.7, at which draws are accepted.
+    exported
+        As for :func:`.importance_draws`.
+
+    Returns
+    -------
+    ImportanceDraws
+        All draws of all rounds.
+
+    Raises
+    ------
+    LinAlgError
+        If no mode has a negative definite Hessian.
+    """
+    wide = _wide(density, rng)
+    mixture = _joined(wide, proposal(modes))
+    used: list[tuple[Mixture, int]] = []
+    theta, height = np.zeros((0, density.size)), np.zeros(0)
+    for size in (*[pilot] * _PILOTS, *[draws] * _ROUNDS):
+        fresh = draw(mixture, size, rng)
+        theta, height = np.concatenate([theta, fresh]), np.concatenate([height, log_density(density, fresh)])
+        used.append((mixture, size))
+        raw = height - _log_pooled(used, theta)
+        if len(used) > _PILOTS:
+            log_weight, khat = smooth(raw)
+            found = ImportanceDraws(theta, log_weight, khat, _effective(log_weight), len(used))
+            found = with_quantities(found, exported)
+            if found.khat <= MAX_KHAT and found.fewest >= enough:
+                break
+        mixture = _joined(wide, *(_matched(theta, power * raw, rng) for power in _POWERS))
+    return found
+
+
+def _log_pooled(used: list[tuple[Mixture, int]], theta: Array) -> Array:
+    """Return the log density of all proposals together, each by the number of its draws."""
+    total = sum(size for _, size in used)
+    return np.asarray(logsumexp([np.log(size / total) + _log_mixture(one, theta) for one, size in used], axis=0))
+
+
+def _effective(log_weight: Array) -> float:
+    """Return the number of effective draws of unnormalised log weights."""
+    return float(np.exp(2 * logsumexp(log_weight) - logsumexp(2 * log_weight)))
+
+
+def _wide(density: AreaDensity, rng: np.random.Generator) -> Mixture:
+    """Return one component that covers the prior."""
+    theta = draw_prior(density.parameters, _PRIOR_DRAWS, rng)
+    scale = np.atleast_2d(np.cov(theta, rowvar=False))
+    return Mixture(np.ones(1), theta.mean(axis=0)[None], cholesky(scale, lower=True)[None])
+
+
+def _joined(wide: Mixture, *near: Mixture) -> Mixture:
+    """Return the mixture of the wide component, with its fixed share, and of others, the first with twice the share."""
+    share = np.array([2.0, *np.ones(len(near) - 1)])
+    share *= (1 - _WIDE) / share.sum()
+    parts = (wide, *near)
+    return Mixture(
+        np.concatenate([s * part.weight for s, part in zip((_WIDE, *share), parts, strict=True)]),
+        np.concatenate([part.centre for part in parts]),
+        np.concatenate([part.root for part in parts]),
+    )
+
+
+def _log_mixture(mixture: Mixture, theta: Array) -> Array:
+    return np.asarray(logsumexp(log_components(mixture, theta)[0], axis=0))
+
+
+def _matched(theta: Array, log_weight: Array, rng: np.random.Generator) -> Mixture:
+    """Return the mixture matched to weighted draws, from components that begin far from each other."""
+    log_weight = log_weight - logsumexp(log_weight)
+    weight = np.exp(log_weight)
+    gap = theta - weight @ theta
+    scale = (gap * weight[:, None]).T @ gap + 1e-12 * np.eye(theta.shape[1])
+    root = cholesky(scale, lower=True)
+    centre = theta[_spread(solve_triangular(root, gap.T, lower=True).T, weight, rng)]
+    roots = np.repeat(_NARROW * root[None], _COMPONENTS, axis=0)
+    mixture = Mixture(np.full(_COMPONENTS, 1 / _COMPONENTS), centre, roots)
+    for _ in range(_MATCHED):
+        mixture = adapt(mixture, theta, log_weight)
+    whole = Mixture(np.ones(1), (weight @ theta)[None], _BROAD * root[None])
+    return Mixture(
+        np.concatenate([(1 - _WHOLE) * mixture.weight, [_WHOLE]]),
+        np.concatenate([mixture.centre, whole.centre]),
+        np.concatenate([mixture.root, whole.root]),
+    )
+
+
+def _spread(points: Array, weight: Array, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Return positions drawn by weight times squared distance to the nearest one drawn before (k-means++)."""
+    chosen = [int(rng.choice(len(points), p=weight))]
+    nearest = np.full(len(points), np.inf)
+    while len(chosen) < _COMPONENTS:
+        nearest = np.minimum(nearest, np.square(points - points[chosen[-1]]).sum(axis=1))
+        mass = weight * nearest
+        chosen.append(int(rng.choice(len(points), p=mass / mass.sum())))
+    return np.array(chosen)
