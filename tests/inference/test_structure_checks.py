@@ -225,7 +225,7 @@ def _with_one_huge(gap_of_others):
     wiggle = np.where(np.arange(density.rows.n_rows) % 2, 0.3, -0.3)
     own = _all(0, 0, 0, 0)
     own[0] = replace(own[0], row_elpd=np.where(huge, -3_000, gap_of_others + wiggle))
-    return structure_checks(density, own, _structure(NULL, 0, rows=np.zeros(density.rows.n_rows)))[1]
+    return structure_checks(density, own, replace(_structure(NULL, 0), row_elpd=np.zeros(density.rows.n_rows)))[1]
 
 
 def test_one_huge_agent_does_not_hide_that_the_others_show_goals():
