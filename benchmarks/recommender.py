@@ -1,6 +1,6 @@
 """A recommender held against its users on simulated logs whose truth is known: do the intervals hold it?
 
-    uv run python benchmarks/recommender.py --logs 50          # some minutes; writes results/recommender.json
+    uv run python benchmarks/recommender.py --logs 44          # some minutes; writes results/recommender.json
 
 Each log is events of two sorts: what a recommender shows on its own pages, and what people click. Truths are drawn from
 the priors of the model: goal shares, weights, and how far the recommender and the people differ in them. People click
@@ -31,7 +31,7 @@ from scipy.special import expit, logit
 
 from dissensus import datasets
 
-N_USERS, N_CLICKS, N_SHOWN = 60, 25, 300
+N_USERS, N_CLICKS, N_SHOWN = 40, 25, 300
 ITEMS = {"i0": "a", "i1": "a", "i2": "b", "i3": "b"}
 KINDS = ("random", "ranked", "last")
 SCORES = ("contention", "misalignment", "relative_misalignment")
@@ -102,7 +102,7 @@ def fitted(kind: str, number: int) -> Row:
     log, true = simulated(kind, rng)
     choices = datasets.read_log(log, study())
     density = area_densities(choices, resolve_priors(choices, None))[0]
-    fit = fit_area(density, rng, method="auto", draws=2_000)
+    fit = fit_area(density, rng, method="auto", draws=1_000)
     between = choices.groups.index("recommender"), choices.groups.index("users")
     drawn = area_scores(fit.density, fit.flat, rng).sample.groups
     row: Row = {"kind": kind, "number": number, "method": fit.method, "accepted": bool(fit.effective >= 400)}
@@ -150,8 +150,8 @@ def table(found: list[Row]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--logs", type=int, default=50, help="simulated logs of the first kind")
-    parser.add_argument("--damaged", type=int, default=20, help="simulated logs of each other kind")
+    parser.add_argument("--logs", type=int, default=44, help="simulated logs of the first kind")
+    parser.add_argument("--damaged", type=int, default=8, help="simulated logs of each other kind")
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "recommender.json")
     options = parser.parse_args()
     record = begin("dissensus", "numpy", "scipy")

@@ -88,7 +88,7 @@ def test_help_imports_nothing_that_takes_seconds():
     code = f"import sys, dissensus.cli as c; c.run(['--help']); print(sorted({heavy!r} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.endswith("[]\n")
-    for command in ("demo", "fit", "scores", "check", "what-if"):
+    for command in ("demo", "fit", "scores", "check", "agents", "what-if"):
         assert command in done.stdout
 
 
@@ -187,6 +187,31 @@ def test_what_if_gives_no_number_of_a_refused_result_unless_asked(run):
     code, out, _ = run("what-if", "refused.nc", "--goal", "transport=cars", "--allow-unreliable")
     assert code == 0
     assert "NOT RELIABLE" in out
+
+
+def test_agents_prints_goal_and_weight_of_those_asked_for(folder, run):
+    code, out, _ = run("agents", "result.nc", "3", "7", "--json")
+    answer = json.loads(out, parse_constant=pytest.fail)
+    assert code == 0
+    assert {row["agent"] for row in answer["agents"]} == {"3", "7"}
+    found = inference.agents_posterior(load(folder / "result.nc"), ["3", "7"])
+    for row in answer["agents"]:
+        at = found.sel(agent=row["agent"], goal=f"{row['area']}: {row['goal']}")
+        assert row["probability"] == pytest.approx(at["goal_probability"].item())
+        assert row["lower"] <= row["upper"]
+    code, out, _ = run("agents", "result.nc", "3")
+    assert code == 0
+    for text in ("State:", "weight", "transport", "90 % interval"):
+        assert text in out
+    code, _, err = run("agents", "result.nc", "nobody")
+    assert (code, "No agent is called 'nobody'" in err) == (2, True)
+
+
+def test_agents_of_a_refused_result_are_given_only_on_request(run):
+    code, out, _ = run("agents", "refused.nc", "3", "--json")
+    assert (code, json.loads(out)["agents"]) == (1, [])
+    code, out, _ = run("agents", "refused.nc", "3", "--allow-unreliable")
+    assert (code, "NOT RELIABLE" in out) == (0, True)
 
 
 @pytest.mark.parametrize("allow", [False, True])

@@ -14,7 +14,7 @@ from cyclopts import App, Parameter
 
 from . import __version__
 from .errors import Fault, InputError, shown
-from .result_commands import AllowUnreliable, Json, check, exit_code, scores, show_scores, what_if
+from .result_commands import AllowUnreliable, Json, agents, check, exit_code, scores, show_scores, what_if
 from .terminal import (
     BROKEN_PIPE,
     DONE,
@@ -85,6 +85,7 @@ app = App(
 
 app.command(scores, help="Print the scores of a result, with intervals, states and reasons.")
 app.command(check, help="Print every stored check of a result, by area, and the structural alternatives.")
+app.command(agents, help="Print goal and weight of some agents, such as a recommender, with intervals.")
 app.command(what_if, help="Print the scores if goals, weights, conflicts, agents or shares of groups were others.")
 
 

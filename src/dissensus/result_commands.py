@@ -136,6 +136,32 @@ def what_if(
     return DONE
 
 
+def agents(
+    result: Result,
+    *names: Annotated[str, Parameter(name="AGENT", help="Labels of agents, such as a recommender or an AI system.")],
+    as_json: Json = False,
+    allow_unreliable: AllowUnreliable = False,
+) -> int:
+    """Print goal and weight of some agents, with intervals."""
+    loaded = load_result(result)
+    with working("asking"):
+        from .inference.agents import agents_posterior  # noqa: PLC0415
+        from .inference.agents_report import agents_json, agents_report  # noqa: PLC0415
+
+        try:
+            found = agents_posterior(loaded, names, allow_unreliable=allow_unreliable)
+        except Refused:
+            if not as_json:
+                raise
+            print_json(agents_json(loaded, None))
+            return REFUSED
+    if as_json:
+        print_json(agents_json(loaded, found))
+    else:
+        print_report(lambda _: agents_report(loaded, found))
+    return DONE
+
+
 def _require_by(by: str | None, *, area: str | None, small_groups: bool) -> None:
     if (area is not None or small_groups) and by is None:
         message, remedy = "--area and --small-groups choose among tables of groups.", "Add --by group."

@@ -48,6 +48,13 @@ def test_the_random_policy_follows_no_goal_and_thompson_sampling_does(fit, choic
     assert agents["goal_probability"].sel(agent="bts").idxmax("goal").item() == f"men: {area.goals[best]}"
 
 
+def test_intervals_of_the_two_weights_say_so_too(fit):
+    found = inference.agents_posterior(fit, ["random", "bts"], allow_unreliable=True).squeeze("area")
+    assert found["weight_upper"].sel(agent="random").item() < 0.05
+    assert found["weight_lower"].sel(agent="bts").item() > 0.1
+    assert (found["answers"] > 5_000).all()
+
+
 def test_forty_six_clicks_do_not_make_a_claim(fit):
     rows = inference.summarize(fit)
     assert set(rows[rows.score == "contention"].state) == {"caution"}
