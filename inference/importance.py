@@ -35,7 +35,7 @@ _ADAPTABLE = 2.0  # effective draws for each coordinate of learned goals: with f
 _SPARE = 1.3  # times the draws that should be enough
 _HOPELESS = 0.9  # k̂ above which more draws would not help
 _WIDENED = 2  # the round before which components are added
-_DF = 7.0
+DF = 7.0
 _FORGETTING = 1e-3  # a component with less of the weight stays where it is, so that no mode is forgotten
 
 
@@ -120,7 +120,7 @@ def draw(mixture: Mixture, draws: int, rng: np.random.Generator) -> Array:
     """Return draws from a mixture, (draw, coordinate)."""
     component = rng.choice(len(mixture.weight), size=draws, p=mixture.weight)
     normal = rng.standard_normal((draws, mixture.centre.shape[1]))
-    stretch = np.sqrt(_DF / rng.chisquare(_DF, size=draws))
+    stretch = np.sqrt(DF / rng.chisquare(DF, size=draws))
     theta = np.empty_like(normal)
     for c in range(len(mixture.weight)):
         mine = component == c
@@ -131,13 +131,13 @@ def draw(mixture: Mixture, draws: int, rng: np.random.Generator) -> Array:
 def log_components(mixture: Mixture, theta: Array) -> tuple[Array, Array]:
     """Return the log density of every component, weight included, and the squared distances; both (component, draw)."""
     p = theta.shape[1]
-    constant = gammaln((_DF + p) / 2) - gammaln(_DF / 2) - 0.5 * p * np.log(_DF * np.pi)
+    constant = gammaln((DF + p) / 2) - gammaln(DF / 2) - 0.5 * p * np.log(DF * np.pi)
     logs, distances = np.empty((len(mixture.weight), len(theta))), np.empty((len(mixture.weight), len(theta)))
     for c, (weight, centre, root) in enumerate(zip(mixture.weight, mixture.centre, mixture.root, strict=True)):
         scaled = solve_triangular(root, (theta - centre).T, lower=True)
         distances[c] = np.square(scaled).sum(axis=0)
         half_log_det = np.log(np.diag(root)).sum()
-        logs[c] = np.log(weight) + constant - half_log_det - 0.5 * (_DF + p) * np.log1p(distances[c] / _DF)
+        logs[c] = np.log(weight) + constant - half_log_det - 0.5 * (DF + p) * np.log1p(distances[c] / DF)
     return logs, distances
 
 
@@ -159,18 +159,19 @@ def smooth(log_weight: Array) -> tuple[Array, float]:
     return smoothed - logsumexp(smoothed), float(khat)
 
 
-def adapt(mixture: Mixture, theta: Array, log_weight: Array) -> Mixture:
+def adapt(mixture: Mixture, theta: Array, log_weight: Array, components: tuple[Array, Array] | None = None) -> Mixture:
     """Return the mixture matched to weighted draws: one population Monte Carlo step.
 
     Components that lose all weight keep their place with a small share, so that no mode is forgotten.
+    ``components`` is what :func:`log_components` returns, where it is at hand.
     """
-    logs, distances = log_components(mixture, theta)
+    logs, distances = log_components(mixture, theta) if components is None else components
     p = theta.shape[1]
     belongs = np.exp(logs - logsumexp(logs, axis=0)) * np.exp(log_weight)
     share = np.maximum(belongs.sum(axis=1), 0.01)
     centre, root = mixture.centre.copy(), mixture.root.copy()
     for c in range(len(share)):
-        pull = belongs[c] * (_DF + p) / (_DF + distances[c])
+        pull = belongs[c] * (DF + p) / (DF + distances[c])
         total = pull.sum()
         effective = total**2 / max(np.square(pull).sum(), 1e-300)
         if belongs[c].sum() < _FORGETTING:

@@ -14,17 +14,17 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cholesky, solve_triangular
-from scipy.special import logsumexp
+from scipy.special import gammaln, logsumexp
 
 from .density import AreaDensity, log_density
 from .importance import (
+    DF,
     MAX_KHAT,
     MIN_EFFECTIVE,
     ImportanceDraws,
     Mixture,
     adapt,
     draw,
-    log_components,
     proposal,
     smooth,
     with_quantities,
@@ -95,12 +95,14 @@ def pooled_draws(
     wide = _wide(density, rng)
     mixture = _joined(wide, proposal(modes))
     used: list[tuple[Mixture, int]] = []
-    theta, height = np.zeros((0, density.size)), np.zeros(0)
+    theta, height, pooled = np.zeros((0, density.size)), np.zeros(0), np.zeros(0)
     for size in (*[pilot] * _PILOTS, *[draws] * _ROUNDS):
         fresh = draw(mixture, size, rng)
         theta, height = np.concatenate([theta, fresh]), np.concatenate([height, log_density(density, fresh)])
         used.append((mixture, size))
-        raw = height - _log_pooled(used, theta)
+        own = np.log(size) + _log_mixture(mixture, theta[: len(pooled)])
+        pooled = np.concatenate([np.logaddexp(pooled, own), _log_pooled(used, fresh)])
+        raw = height - pooled + np.log(len(theta))
         if len(used) > _PILOTS:
             log_weight, khat = smooth(raw)
             found = ImportanceDraws(theta, log_weight, khat, _effective(log_weight), len(used))
@@ -112,9 +114,8 @@ def pooled_draws(
 
 
 def _log_pooled(used: list[tuple[Mixture, int]], theta: Array) -> Array:
-    """Return the log density of all proposals together, each by the number of its draws."""
-    total = sum(size for _, size in used)
-    return np.asarray(logsumexp([np.log(size / total) + _log_mixture(one, theta) for one, size in used], axis=0))
+    """Return the log density of all proposals together, each times the number of its draws."""
+    return np.asarray(logsumexp([np.log(size) + _log_mixture(one, theta) for one, size in used], axis=0))
 
 
 def _effective(log_weight: Array) -> float:
@@ -142,7 +143,19 @@ def _joined(wide: Mixture, *near: Mixture) -> Mixture:
 
 
 def _log_mixture(mixture: Mixture, theta: Array) -> Array:
-    return np.asarray(logsumexp(log_components(mixture, theta)[0], axis=0))
+    return np.asarray(logsumexp(_components(mixture, theta)[0], axis=0))
+
+
+def _components(mixture: Mixture, theta: Array) -> tuple[Array, Array]:
+    """Return what :func:`.log_components` returns, of all components at once: one by one they took most of the time."""
+    p = theta.shape[1]
+    inverse = np.linalg.inv(mixture.root)
+    scaled = np.matmul(theta - mixture.centre[:, None], inverse.swapaxes(1, 2))
+    distances = np.einsum("cnp,cnp->cn", scaled, scaled)
+    constant = gammaln((DF + p) / 2) - gammaln(DF / 2) - 0.5 * p * np.log(DF * np.pi)
+    half_log_det = np.log(np.diagonal(mixture.root, axis1=1, axis2=2)).sum(axis=1)
+    heads = np.log(mixture.weight) + constant - half_log_det
+    return heads[:, None] - 0.5 * (DF + p) * np.log1p(distances / DF), distances
 
 
 def _matched(theta: Array, log_weight: Array, rng: np.random.Generator) -> Mixture:
@@ -156,7 +169,7 @@ def _matched(theta: Array, log_weight: Array, rng: np.random.Generator) -> Mixtu
     roots = np.repeat(_NARROW * root[None], _COMPONENTS, axis=0)
     mixture = Mixture(np.full(_COMPONENTS, 1 / _COMPONENTS), centre, roots)
     for _ in range(_MATCHED):
-        mixture = adapt(mixture, theta, log_weight)
+        mixture = adapt(mixture, theta, log_weight, _components(mixture, theta))
     whole = Mixture(np.ones(1), (weight @ theta)[None], _BROAD * root[None])
     return Mixture(
         np.concatenate([(1 - _WHOLE) * mixture.weight, [_WHOLE]]),
