@@ -8,6 +8,7 @@ if __name__ != "dissensus.datasets":
     raise ImportError("import dissensus.datasets, not datasets")
 
 from .choices import AreaChoices, Choices, Finding, Truth
+from .join import join
 from .logs import read_log
 from .registry import catalogue, load
 from .simulate import simulate
@@ -25,6 +26,7 @@ __all__ = [
     "Study",
     "Truth",
     "catalogue",
+    "join",
     "load",
     "read_log",
     "read_table",

@@ -15,6 +15,21 @@ RARE = 5
 """Answers below which an option counts as rare."""
 MOST_SPREAD = 10.0
 """Standard deviation of a feature, in units of its coefficient, above which it is noted; and below its inverse."""
+RECOMPUTED = frozenset(
+    {
+        "two-agents",
+        "heavy-weight",
+        "zero-conflict",
+        "constant-item",
+        "rare-option",
+        "constant-feature",
+        "feature-scale",
+        "identical-items",
+        "straight-lining",
+        "near-duplicates",
+    }
+)
+"""Findings that follow from the answers, so that more answers make them anew."""
 
 
 def quality_findings(choices: Choices) -> list[Finding]:

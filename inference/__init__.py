@@ -36,6 +36,7 @@ from .replicate import posterior_predictive
 from .result_file import load, save
 from .scores import prior_scores, scores
 from .summary import check, summarize, to_json
+from .update import update
 from .what_if import what_if
 
 __all__ = [
@@ -78,6 +79,7 @@ __all__ = [
     "summarize",
     "to_csv",
     "to_json",
+    "update",
     "what_if",
     "within_between",
 ]

@@ -17,7 +17,7 @@ from .density import AreaDensity, evaluation_cells, is_large, row_log_likelihood
 from .importance import MAX_KHAT, ImportanceDraws, importance_draws, resample
 from .large_fit import large_draws, large_modes
 from .learned_goals import relabel, with_pivot
-from .mode import Mode, find_modes
+from .mode import STARTS, Mode, find_modes
 from .nuts import CHAINS, Memory, NutsDraws, SegmentStore, nuts_draws
 from .pooled_importance import has_few_coordinates, pooled_draws
 from .thinning import evenly
@@ -94,6 +94,7 @@ def fit_area(
     draws: int,
     report: Callable[[str], None] = lambda _: None,
     store: SegmentStore | None = None,
+    first: Array | None = None,
 ) -> AreaFit:
     """Return the posterior of one area.
 
@@ -112,10 +113,12 @@ def fit_area(
         Called with a sentence when something slow begins or goes on.
     store
         Keeps what NUTS has drawn, for a run that is cut short.
+    first
+        Where the search for modes begins too, (coordinate,).
     """
     if is_large(density) and method != "nuts" and density.size and not any(density.area.learned):
-        return _large_fit(density, rng, method, draws, report, store)
-    modes = find_modes(density, rng, starts=_FEW_STARTS) if has_few_coordinates(density) else find_modes(density, rng)
+        return _large_fit(density, rng, method, draws, report, store, first)
+    modes = find_modes(density, rng, starts=_FEW_STARTS if has_few_coordinates(density) else STARTS, first=first)
     density, modes = refine_nodes(density, modes, rng)
     density = with_pivot(density, modes[0].theta)
     importance = None
@@ -143,8 +146,9 @@ def _large_fit(
     draws: int,
     report: Callable[[str], None],
     store: SegmentStore | None,
+    first: Array | None,
 ) -> AreaFit:
-    density, peaks = large_modes(density, rng, quadrature_error=QUADRATURE_ERROR, most_nodes=_MOST_NODES)
+    density, peaks = large_modes(density, rng, quadrature_error=QUADRATURE_ERROR, most_nodes=_MOST_NODES, first=first)
     modes, importance = tuple(peak.mode for peak in peaks), None
     with contextlib.suppress(LinAlgError):
         importance = large_draws(

@@ -46,7 +46,7 @@ from .observed import ObservedConflict
 from .parallel import parallel_map, single_threaded_algebra
 from .predictive_checks import predictive_checks
 from .pulse import Pulse
-from .result import LOG_LIKELIHOOD_NUMBERS, FitParts, build_tree
+from .result import LOG_LIKELIHOOD_NUMBERS, FitParts, build_tree, posterior_mean
 from .structure_checks import structure_checks
 from .thinning import thin
 from .uncertain_scores import conflict_draws, observed_with_conflict, uncertain_of, with_conflict
@@ -75,6 +75,7 @@ def fit(
     max_memory: float | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     resume: bool = False,
+    start: xr.DataTree | None = None,
 ) -> xr.DataTree:
     """Return the posterior of the parameters and of the scores, checked.
 
@@ -106,6 +107,8 @@ def fit(
         the fit is done: remove it when the result is safe.
     resume
         Go on from the draws in ``checkpoint``, to the same result as an undisturbed fit; without such a file, begin.
+    start
+        A result of the same study, at whose posterior mean the search for modes begins too, see :func:`update`.
 
     Returns
     -------
@@ -153,6 +156,7 @@ def fit(
             shares=group_shares,
             say=pulse,
             store=store,
+            start=start,
         )
         release_memory()
         tree = build_tree(parts)
@@ -201,6 +205,7 @@ def _fit_parts(
     shares: Mapping[str, float] | None,
     say: Pulse,
     store: SegmentStore,
+    start: xr.DataTree | None = None,
 ) -> FitParts:
     streams = np.random.SeedSequence(seed).spawn(len(densities) + 1)
     phi = _population_shares(choices, densities[0], shares)
@@ -215,6 +220,7 @@ def _fit_parts(
             say,
             store,
             uncertain_of(choices.study, density.area.name),
+            None if start is None else posterior_mean(start, density),
         )
         for density, stream in zip(densities, streams[:-1], strict=True)
     ]
@@ -268,12 +274,15 @@ class _Job:
     say: Pulse
     store: SegmentStore
     uncertain: NDArray[np.bool_]
+    first: Array | None = None
 
 
 def _run_fit(job: _Job) -> AreaFit:
     job.say.check()
     rng = np.random.default_rng(job.streams[0])
-    return fit_area(job.density, rng, method=job.method, draws=job.draws, report=job.say, store=job.store)
+    return fit_area(
+        job.density, rng, method=job.method, draws=job.draws, report=job.say, store=job.store, first=job.first
+    )
 
 
 def _run_scores(work: tuple[_Job, AreaFit, Array]) -> AreaScores:

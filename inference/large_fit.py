@@ -21,6 +21,7 @@ from .importance import ImportanceDraws, importance_draws
 from .large import some_rows
 from .large_density import largest_change, log_density_of_rows, value_gradient_hessian
 from .mode import MASS_WINDOW, Mode, find_modes, laplace, leading, newton_step
+from .sum_over_parts import Summation
 
 Array = NDArray[np.float64]
 
@@ -56,7 +57,12 @@ class Peak:
 
 
 def large_modes(
-    density: AreaDensity, rng: np.random.Generator, *, quadrature_error: float, most_nodes: int
+    density: AreaDensity,
+    rng: np.random.Generator,
+    *,
+    quadrature_error: float,
+    most_nodes: int,
+    first: Array | None = None,
 ) -> tuple[AreaDensity, tuple[Peak, ...]]:
     """Return the density with as many nodes as all rows need, and the modes of all rows, best Laplace mass first.
 
@@ -70,9 +76,11 @@ def large_modes(
         Largest change of a row's log likelihood on doubling the nodes.
     most_nodes
         Nodes beyond which they are not doubled.
+    first
+        One more start, (coordinate,).
     """
     few = some_rows(density, SEARCHED, rng)
-    modes = find_modes(few, rng, starts=_STARTS)
+    modes = find_modes(few, rng, starts=_STARTS, first=first)
     while True:
         few = with_nodes(few, len(density.states.node)) if density.states.weighted else few
         found = sorted((polish(density, mode.theta) for mode in _hopeful(few, modes)), key=lambda p: -p.mode.log_mass)
@@ -107,16 +115,26 @@ def _same(mode: Mode, other: Mode) -> bool:
     return bool(gap @ np.linalg.solve(other.covariance, gap) < 0.1)
 
 
-def polish(density: AreaDensity, start: Array) -> Peak:
-    """Return the mode reached from a start near it by Newton steps, each one pass over the rows."""
+def polish(density: AreaDensity, start: Array, summation: Summation | None = None) -> Peak:
+    """Return the mode reached from a start near it by Newton steps, each one pass over the rows.
+
+    Parameters
+    ----------
+    density
+        Density of an area whose rows are summed in parts.
+    start
+        Where to begin, (coordinate,), such as a mode of some rows.
+    summation
+        What adds up the rows, wherever they are; default those of the density, on all cores.
+    """
     theta = start
-    value, gradient, curvature = value_gradient_hessian(density, theta)
+    value, gradient, curvature = value_gradient_hessian(density, theta, summation)
     for _ in range(30):
         step = newton_step(curvature, gradient)
         if not gradient @ step > _DECREMENT:
             break
         for shrink in (1.0, 0.5, 0.25, 0.1, 0.01):
-            new = value_gradient_hessian(density, theta + shrink * step)
+            new = value_gradient_hessian(density, theta + shrink * step, summation)
             if new[0] >= value:
                 break
         else:

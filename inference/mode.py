@@ -18,6 +18,8 @@ Array = NDArray[np.float64]
 MASS_WINDOW = 5.0
 """Modes whose log Laplace mass is within this of the best are kept."""
 
+STARTS = 16
+"""Starts of a search for modes."""
 _NEAR = 0.1  # ends of two starts this near are one
 _SCREENED = 64  # prior draws whose density is looked at to choose the starts
 
@@ -45,7 +47,7 @@ class Mode:
 
 
 def find_modes(
-    density: AreaDensity, rng: np.random.Generator, *, starts: int = 16, first: Array | None = None
+    density: AreaDensity, rng: np.random.Generator, *, starts: int = STARTS, first: Array | None = None
 ) -> tuple[Mode, ...]:
     """Return the distinct modes found from several starts, best Laplace mass first.
 

@@ -348,6 +348,26 @@ def thetas_of(fit: xr.DataTree, densities: Sequence[AreaDensity]) -> tuple[Array
     return tuple(np.split(flat, edges, axis=1))
 
 
+def posterior_mean(fit: xr.DataTree, density: AreaDensity) -> Array | None:
+    """Return the mean of an area's parameter vectors in a result, (coordinate,); None where it has other coordinates.
+
+    Parameters
+    ----------
+    fit
+        A result.
+    density
+        Density of the area, also of other answers.
+    """
+    theta = fit["unconstrained_posterior"]["theta"]
+    wanted = [f"{density.area.name}: {name}" for name in _block_names(density)]
+    labels = theta["coordinate"].values.astype(str).tolist()
+    own = [k for k, label in enumerate(labels) if label.rpartition(": ")[0] == density.area.name]
+    if [labels[k] for k in own] != wanted:
+        return None
+    mean = flat_draws(theta.values)[:, own].mean(axis=0)
+    return mean if np.isfinite(mean).all() else None
+
+
 def _scores(parts: FitParts, chains: int) -> xr.Dataset:
     """Return draws of all scores: per area and overall, for both estimands, and by groups when there are any."""
     a = np.array([fit.density.area.area_weight for fit in parts.fits])

@@ -235,7 +235,53 @@ def fit(
     return exit_code(result, allow_unreliable=allow_unreliable)
 
 
-def _read(study: Study, study_file: str, tables: Sequence[str], items: str | None, max_memory: float | None) -> Choices:
+@app.command(help="Add new answers to those of a result, fit all of them, and print the scores.")
+def update(
+    result: Annotated[str, Parameter(name="RESULT", help="Result file of dissensus fit.")],
+    new: Annotated[
+        list[str],
+        Parameter(name="NEW", help="New answers: a table, or files, folders or patterns of a log, as for fit."),
+    ],
+    /,
+    *,
+    output: Annotated[
+        str | None, Parameter(name=["--output", "-o"], help="Result file to write; default RESULT, with --force.")
+    ] = None,
+    items: Annotated[str | None, Parameter(help="Item table of a log.")] = None,
+    seed: Annotated[int | None, Parameter(help="Seed of everything random; if none is given, one is drawn.")] = None,
+    method: Annotated[Literal["auto", "laplace", "nuts"], Parameter(help="As for fit.")] = "auto",
+    as_json: Json = False,
+    force: Annotated[bool, Parameter(negative="", help="Replace an existing result file.")] = False,
+    allow_unreliable: AllowUnreliable = False,
+    max_memory: Annotated[
+        float | None, Parameter(help="Most gigabytes a fit may take; default 70 % of the free memory.")
+    ] = None,
+) -> int:
+    """Add new answers to those of a result, fit all of them, and print what ``scores`` prints."""
+    with working("loading") as say:
+        from . import datasets  # noqa: PLC0415
+        from .inference.result import attribute  # noqa: PLC0415
+        from .inference.result_file import check_target, load, save  # noqa: PLC0415
+        from .inference.update import update as update_fit  # noqa: PLC0415
+
+        target = result if output is None else output
+        check_target(target, force=force)
+        loaded = load(result)
+        say("reading the new answers")
+        study = datasets.Study.from_dict(attribute(loaded, "study"))
+        choices = _read(study, None, new, items, max_memory)
+        memory = None if max_memory is None else 1e9 * max_memory
+        updated = update_fit(loaded, choices, seed=seed, method=method, progress=say, max_memory=memory)
+        say("writing")
+        save(updated, target, force=force)
+    show_scores(updated, as_json=as_json, allow_unreliable=allow_unreliable)
+    complain(f"Written to {target}")
+    return exit_code(updated, allow_unreliable=allow_unreliable)
+
+
+def _read(
+    study: Study, study_file: str | None, tables: Sequence[str], items: str | None, max_memory: float | None
+) -> Choices:
     """Read the one table, or the log, that a study is about."""
     from . import datasets  # noqa: PLC0415
 
