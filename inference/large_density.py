@@ -119,7 +119,11 @@ def log_likelihood_of_rows(density: AreaDensity, theta: Array) -> Array:
     """Return the log likelihood of one agent of each row at some vectors, (D, row)."""
     result = np.empty((len(theta), density.rows.n_rows))
     for d, point in enumerate(points_at(density, theta)):
-        result[d] = np.concatenate(map_parts(density.rows, lambda part, at=point: part_log_likelihood(part, at)))
+
+        def each(part: Part, at: Point = point) -> Array:
+            return part_log_likelihood(part, at)
+
+        result[d] = np.concatenate(map_parts(density.rows, each))
     return result
 
 

@@ -52,7 +52,7 @@ class Rows:
         Whether rows are computed from whole patterns in the way of many priors; see :mod:`.direct_rows`.
     """
 
-    first: Array
+    first: Array | NDArray[np.int64]
     second: Array
     first_of_row: NDArray[np.int64]
     second_of_row: NDArray[np.int64]

@@ -246,7 +246,7 @@ def _correlated_noise(
 
 def _squares(answers: list[_Answers | _ManyAnswers], patterns: list[NDArray[np.int64]], weight: Array) -> Array:
     """Return Σ x xᵀ over agents where hardly two give the same answers, some agents at a time."""
-    square = 0.0
+    square: Array | float = 0.0
     for start in range(0, len(weight), _AGENTS_AT_A_TIME):
         at = slice(start, start + _AGENTS_AT_A_TIME)
         shares = [_shares(given.area, pattern[at]) for given, pattern in zip(answers, patterns, strict=True)]

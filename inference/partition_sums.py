@@ -31,7 +31,8 @@ def over_dask(parts: Sequence[Any], dask: ModuleType) -> Summation:
 
     def total(point: Point) -> Sums:
         tables = dask.delayed(point)
-        return reduce(add, dask.compute(*(dask.delayed(part_sums)(part, tables) for part in parts)))
+        sums: Sums = reduce(add, dask.compute(*(dask.delayed(part_sums)(part, tables) for part in parts)))
+        return sums
 
     return total
 
@@ -48,11 +49,12 @@ def over_spark(parts: Any) -> Summation:
     def total(point: Point) -> Sums:
         sent = parts.context.broadcast(point)
 
-        def sums(mine: Iterable[Part]) -> Iterable[tuple[int, Sums]]:
-            return [part_sums(part, sent.value) for part in mine]  # type: ignore[misc]
+        def sums(mine: Iterable[Part]) -> list[Sums]:
+            return [part_sums(part, sent.value) for part in mine]
 
         try:
-            return reduce(add, parts.mapPartitions(sums).collect())
+            added: Sums = reduce(add, parts.mapPartitions(sums).collect())
+            return added
         finally:
             sent.destroy()
 

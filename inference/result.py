@@ -358,7 +358,7 @@ def posterior_mean(fit: xr.DataTree, density: AreaDensity) -> Array | None:
     density
         Density of the area, also of other answers.
     """
-    theta = fit["unconstrained_posterior"]["theta"]
+    theta = fit["unconstrained_posterior"].to_dataset()["theta"]
     wanted = [f"{density.area.name}: {name}" for name in _block_names(density)]
     labels = theta["coordinate"].values.astype(str).tolist()
     own = [k for k, label in enumerate(labels) if label.rpartition(": ")[0] == density.area.name]
