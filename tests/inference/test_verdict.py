@@ -33,10 +33,10 @@ def choices(seed=6):
 _ALTERNATIVES = {}
 
 
-def alternative(density, rng, kind):
+def alternative(density, rng, kind, **options):
     """Return a structural alternative, fitted once: it depends on the answers and the seed, not on what is broken."""
     if kind not in _ALTERNATIVES:
-        _ALTERNATIVES[kind] = fit_structure(density, rng, kind)
+        _ALTERNATIVES[kind] = fit_structure(density, rng, kind, **options)
     return _ALTERNATIVES[kind]
 
 
