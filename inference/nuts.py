@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cholesky
 
-from .density import AreaDensity, evaluation_cells, value_and_gradient
+from .density import AreaDensity, value_and_gradient
 from .mode import Mode, leading
 from .parallel import parallel_map
 from .parameters import draw_prior
@@ -101,7 +101,8 @@ class Memory:
 
 def segment_length(density: AreaDensity) -> int:
     """Return the number of draws of a segment of this area: few where an evaluation is dear."""
-    cells = evaluation_cells(density)
+    rows, states = density.rows, density.states
+    cells = (len(rows.first) + len(rows.second)) * states.n_states * rows.n_priors + rows.n_rows
     return _LONG if cells <= _DEAR else _SHORT
 
 

@@ -33,17 +33,28 @@ LEFT_OUT = {
 """Modules that simulated data sets go through and that no rank depends on, or on their plainest parts only."""
 
 UNUSED = {
-    *(f"dissensus.datasets.{name}" for name in ("learned_goals", "numbers", "periods", "situations", "stages")),
+    *(
+        f"dissensus.datasets.{name}"
+        for name in ("learned_goals", "mixtures", "numbers", "periods", "situations", "stages")
+    ),
+    "dissensus.forward_model.soft_memberships",
     *(
         f"dissensus.inference.{name}"
         for name in (
             "annealing",
             "cumulative_table",
             "direct_rows",
+            "large",
+            "large_density",
+            "large_fit",
+            "large_states",
+            "mixed_table",
             "number_table",
             "nuts",
             "pass_table",
+            "row_sums",
             "stage_table",
+            "sum_over_parts",
         )
     ),
 }
