@@ -46,7 +46,8 @@ def test_every_kind_of_area(case):
         place[(int(g), *c)]
         for g, c in zip(rows.group[some], density.area.counts[rows.pattern[some]].tolist(), strict=True)
     ]
-    first = replace(density, table=replace(density.table, stages=()))  # of rankings the first choices
+    # of rankings the first choices, and no counts or durations
+    first = replace(density, table=replace(density.table, stages=(), numbers=()))
     np.testing.assert_allclose(found.loglik[:, at], row_log_likelihood(first, theta)[:, some], atol=1e-10)
     np.testing.assert_allclose(found.observed[at], np.bincount(at, rows.multiplicity[some])[at])
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from dissensus.datasets.numbers import numbers_at
 from dissensus.datasets.registry import load
 from dissensus.datasets.simulate import simulate
 from dissensus.datasets.stages import stages_at
@@ -41,7 +42,8 @@ class TestScoreVectors:
         differences = ((up - down) / (2 * step)).T
         counts = density.area.counts[rows.pattern].astype(float)
         stages = tuple(stages_at(one, rows.pattern) for one in density.area.stages)
-        exact = score_vectors(density, point, counts, rows.group, stages)
+        numbers = tuple(numbers_at(one, rows.pattern) for one in density.area.numbers)
+        exact = score_vectors(density, point, counts, rows.group, stages, numbers)
         np.testing.assert_allclose(exact, differences, atol=1e-6 * max(1.0, np.abs(exact).max(initial=0)))
 
 
