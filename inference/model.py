@@ -237,6 +237,7 @@ def resolve_priors(choices: Choices, priors: Priors | dict[str, Any] | None) -> 
 
 def _of_priors(density: AreaDensity) -> tuple[dict[str, Any], Any]:
     """Add what priors over states are made of; return goal shares and weights by name, and the log priors."""
+    import pymc as pm  # noqa: PLC0415
     import pytensor.tensor as pt  # noqa: PLC0415
 
     name, layout, states = density.area.name, density.parameters, density.states
