@@ -119,7 +119,7 @@ def _places(choices: Choices, agents: Iterable[str]) -> tuple[list[str], NDArray
 def _of_area(density: AreaDensity, theta: Array, places: NDArray[np.int64]) -> tuple[Array, Array]:
     """Return goal probabilities, (3, agent, share), and weights, (3, agent): mean, lower and upper end."""
     chosen, back = np.unique(density.rows.row_of_agent[places], return_inverse=True)
-    if not density.table.stages:  # tables of later choices belong to all patterns
+    if not (density.table.stages or density.table.numbers):  # these tables belong to all patterns
         density, chosen = replace(density, rows=_some_rows(density.rows, chosen)), np.arange(len(chosen))
     some = np.isin(np.arange(density.rows.n_rows), chosen)
     states = density.states
@@ -145,8 +145,9 @@ def weight_quantile(density: AreaDensity, probability: Array, level: float) -> f
     A quadrature node stands for the weights around it, as wide as its quadrature weight; "no goal" is the weight 0.
     """
     states = density.states
-    at_node = probability[: states.n_goals * len(states.node)].reshape(states.n_goals, -1).sum(axis=0)
-    none = float(probability[states.n_goals * len(states.node) :].sum())
+    cells = states.n_mixtures * len(states.node)
+    at_node = probability[:cells].reshape(states.n_mixtures, -1).sum(axis=0)
+    none = float(probability[cells:].sum())
     edges = np.concatenate([[0.0], np.cumsum(np.exp(states.log_mass))])
     below = np.concatenate([[none], none + np.cumsum(at_node)])
     return float(np.interp(level, below / below[-1], edges))

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from dissensus.inference.agents import weight_quantile
+from dissensus.inference.agents import _of_area, weight_quantile
 from dissensus.inference.density import evaluate_rows
 from dissensus.inference.drawn_again import draws_of
 from dissensus.inference.marginal import state_probabilities
+from dissensus.inference.parameters import draw_prior
 
 from dissensus import datasets, inference
 from dissensus.errors import InputError
 
-from .builders import make_area, make_choices, make_study
+from .builders import CASES, density_of, make_area, make_choices, make_study
 
 
 @pytest.fixture(scope="module")
@@ -106,3 +107,18 @@ def test_rankings_go_with_the_rest():
     found = inference.agents_posterior(ranked, some, allow_unreliable=True)
     stored = ranked["agents"].to_dataset().sel(agent=some)
     np.testing.assert_allclose(found["goal_probability"], stored["goal_probability"], atol=1e-6)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_structure_and_kind(case):
+    """Of some agents the same as from the states of all; weights within (0, 1) and around their means."""
+    density = density_of(CASES[case]())
+    theta = draw_prior(density.parameters, 20, np.random.default_rng(1))
+    places = np.array([4, 1])
+    goal, weight = _of_area(density, theta, places)
+    every = state_probabilities(density.rows, evaluate_rows(density, theta)[2])[:, density.rows.row_of_agent[places]]
+    np.testing.assert_allclose(goal[0], (every @ density.states.is_goal).mean(axis=0), atol=1e-10)
+    if density.states.weighted:
+        np.testing.assert_allclose(weight[0], every.mean(axis=0) @ density.states.weight, atol=1e-10)
+        assert ((weight[1] <= weight[2]) & (weight[1] >= 0) & (weight[2] <= 1)).all()
+        assert (weight[2] > 0).all()
