@@ -12,8 +12,7 @@ from rich.text import Text
 
 from ..errors import clean
 from .report_text import STYLES, origin
-from .result import SCHEMA, attribute
-from .verdict import verdict
+from .summary import origin_json
 
 
 def agents_rows(found: xr.Dataset) -> list[dict[str, Any]]:
@@ -55,18 +54,8 @@ def _number(value: xr.DataArray) -> float | None:
 
 def agents_json(fit: xr.DataTree, found: xr.Dataset | None) -> dict[str, Any]:
     """Return the object that ``--json`` prints: origin, state and the rows; no rows when the fit is refused."""
-    state = verdict(fit)
     return {
-        "schema": SCHEMA,
-        "state": state.state,
-        "reasons": list(state.reasons),
-        "notes": list(state.notes),
-        "seed": attribute(fit, "seed"),
-        "n_agents": attribute(fit, "n_agents"),
-        "data_hash": attribute(fit, "data_hash"),
-        "version": attribute(fit, "versions")["dissensus"],
-        "interval": attribute(fit, "interval"),
-        "allow_unreliable": found is not None and bool(found.attrs["allow_unreliable"]),
+        **origin_json(fit, allow_unreliable=found is not None and bool(found.attrs["allow_unreliable"])),
         "agents": [] if found is None else agents_rows(found),
     }
 

@@ -11,14 +11,13 @@ import itertools
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
 from ..datasets.numbers import Numbers
 from .checks import Check
 from .density import AreaDensity, state_prior
 from .number_table import NumberTable, share_up_to
 from .parameters import constrain
-from .situation_checks import worst_option
+from .situation_checks import against, agents_of_patterns, over_agents, worst_option
 from .stage_table import through
 from .thinning import evenly
 
@@ -47,8 +46,7 @@ def number_check(density: AreaDensity, theta: Array) -> Check | None:
     if not area.numbers or not density.table.numbers:
         return None
     used = theta[evenly(len(theta), min(len(theta), MOST_DRAWS))]
-    agents = np.zeros(len(area.counts))
-    np.add.at(agents, density.rows.pattern, density.rows.multiplicity)
+    agents = agents_of_patterns(density)
     p_values, gaps, sentences = [], [], []
     for numbers, table in zip(area.numbers, density.table.numbers, strict=True):
         weight = numbers.times * agents[numbers.pattern]
@@ -58,13 +56,13 @@ def number_check(density: AreaDensity, theta: Array) -> Check | None:
         range_of = np.searchsorted(edges, numbers.value)  # a number on an edge is in the range below it
         seen, total = np.bincount(range_of[numbers.which], weight, len(edges) + 1), float(weight.sum())
         moments = np.stack([_moments(density, table, numbers, point[None], edges) for point in used])
-        mean, sd = moments[:, 0], np.sqrt(np.maximum(moments[:, 1], 1e-12))
-        p_values.append((2 * ndtr(-np.abs(seen - mean) / sd)).mean(axis=0))
-        gaps.append((seen - mean.mean(axis=0)) / total)
+        p_value, mean = against(seen, moments)
+        p_values.append(p_value)
+        gaps.append((seen - mean) / total)
         sentences += [
             f"{count / total:.1%} of the answers to '{area.items[numbers.item]}' are {words}, and the model expects "
             f"{expected / total:.1%}."
-            for words, count, expected in zip(_words(edges), seen, mean.mean(axis=0), strict=True)
+            for words, count, expected in zip(_words(edges), seen, mean, strict=True)
         ]
     if not p_values:
         return None
@@ -89,17 +87,13 @@ def _moments(density: AreaDensity, table: NumberTable, numbers: Numbers, theta: 
     """Return mean and variance of how many numbers lie in each range at one vector, (2, range)."""
     values = constrain(density.parameters, theta, density.n_options)
     assert values.location is not None and values.spread is not None
-    rows, prior = density.rows, np.exp(state_prior(density, values))[0]
+    prior = np.exp(state_prior(density, values))[0]
     exposure, which = np.unique(numbers.exposure, return_inverse=True)
     upto = [share_up_to(table, values.location[0], values.spread[0], edge, exposure) for edge in edges.tolist()]
     shares = np.diff(np.stack([np.zeros_like(upto[0]), *upto, np.ones_like(upto[0])]), axis=0)
     found = np.zeros((2, len(shares)))
-    weight = prior[rows.group]
     for k, share in enumerate(shares):
         p = share[np.ravel(which)][None]
         m, v = through(table.times[0], p)[0], through(table.times[0], p * (1 - p))[0]
-        mean = (weight * m[rows.pattern]).sum(axis=1)
-        square = (weight * (m**2 + v)[rows.pattern]).sum(axis=1)
-        found[0, k] = rows.multiplicity @ mean
-        found[1, k] = rows.multiplicity @ (square - mean**2)
+        found[:, k] = over_agents(density, prior, m, v)
     return found

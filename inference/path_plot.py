@@ -11,11 +11,10 @@ import xarray as xr
 from ..datasets.study import Study
 from ..errors import Fault, InputError
 from .figure_style import finish, label
-from .group_sizes import SMALL_GROUP, group_sizes, small_groups_of
-from .plots import COLOURS, Estimand, check_request
+from .group_sizes import SMALL_GROUP, group_sizes
+from .plots import COLOURS, Estimand, check_request, rows_of_groups, shown_groups
 from .report_text import ESTIMAND_NAMES
 from .result import attribute
-from .summary import summarize
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -64,11 +63,9 @@ def plot_path(
         message, remedy = "The study names no periods.", 'Name a column as "period" under [table].'
         raise InputError(Fault(code="no-periods", message=message, remedy=remedy))
     check_request(fit, estimand, allow_unreliable, score=score, area=area, groups=True)
-    frame = summarize(fit, by="group", allow_unreliable=allow_unreliable)
-    frame = frame[(frame["estimand"] == estimand) & (frame["score"] == score) & frame["group"].notna()]
-    frame = frame[frame["group_other"].isna() & (frame["area"].isna() if area is None else frame["area"] == area)]
-    sizes, few = group_sizes(fit), small_groups_of(fit)
-    shown_here = [name for name in sizes if small_groups or name not in few]
+    frame = rows_of_groups(fit, score, area, estimand, allow_unreliable=allow_unreliable)
+    frame = frame[frame["group_other"].isna()]
+    sizes, shown_here = group_sizes(fit), shown_groups(fit, small_groups=small_groups)
     own = frame.set_index("group").loc[shown_here]
     values = {key: own[key].map(lambda x: np.nan if pd.isna(x) else float(x)) for key in ("mean", "lower", "upper")}
     colour, x = COLOURS[score], list(range(len(shown_here)))

@@ -151,6 +151,21 @@ def plot_alternatives(fit: xr.DataTree, *, allow_unreliable: bool = False) -> Fi
     return figure
 
 
+def rows_of_groups(
+    fit: xr.DataTree, score: str, area: str | None, estimand: Estimand, *, allow_unreliable: bool
+) -> pd.DataFrame:
+    """Return the rows of one score within and between groups, in an area or overall."""
+    frame = summarize(fit, by="group", allow_unreliable=allow_unreliable)
+    frame = frame[(frame["estimand"] == estimand) & (frame["score"] == score) & frame["group"].notna()]
+    return frame[frame["area"].isna() if area is None else frame["area"] == area]
+
+
+def shown_groups(fit: xr.DataTree, *, small_groups: bool) -> list[str]:
+    """Return the groups that are shown: unless asked for, not those of fewer than 10 agents."""
+    few = small_groups_of(fit)
+    return [name for name in group_sizes(fit) if small_groups or name not in few]
+
+
 def plot_groups(
     fit: xr.DataTree,
     *,
@@ -190,12 +205,8 @@ def plot_groups(
     import plotly.graph_objects as go  # noqa: PLC0415
 
     check_request(fit, estimand, allow_unreliable, score=score, area=area, groups=True)
-    frame = summarize(fit, by="group", allow_unreliable=allow_unreliable)
-    frame = frame[(frame["estimand"] == estimand) & (frame["score"] == score) & frame["group"].notna()]
-    frame = frame[frame["area"].isna() if area is None else frame["area"] == area]
-    sizes = group_sizes(fit)
-    few = small_groups_of(fit)
-    groups = [name for name in sizes if small_groups or name not in few]
+    frame = rows_of_groups(fit, score, area, estimand, allow_unreliable=allow_unreliable)
+    sizes, groups = group_sizes(fit), shown_groups(fit, small_groups=small_groups)
     shape = (len(groups), len(groups))
     mean, text, hover = np.full(shape, np.nan), np.full(shape, "", dtype=object), np.full(shape, "", dtype=object)
     for row in frame.to_dict("records"):

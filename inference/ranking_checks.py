@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr, softmax
+from scipy.special import softmax
 
 from ..datasets.stages import Stages
 from .checks import Check
 from .density import AreaDensity, option_log_probability, state_prior
 from .parameters import constrain
-from .situation_checks import FEWEST_DRAWS, MOST_DRAWS, worst_option
+from .situation_checks import FEWEST_DRAWS, MOST_DRAWS, against, agents_of_patterns, worst_option
 from .stage_table import StageTable, evaluate_stages, option_probability
 from .thinning import evenly
 
@@ -48,23 +48,22 @@ def ranking_check(density: AreaDensity, theta: Array) -> Check | None:
     cells = sum(density.rows.n_rows * t.n_states * (area.item_of_option == s.item).sum() ** 2 for s, t in ranked)
     draws = min(len(theta), max(FEWEST_DRAWS, min(MOST_DRAWS, _NUMBERS // int(cells))))
     used = theta[evenly(len(theta), draws)]
-    agents = np.zeros(len(area.counts))
-    np.add.at(agents, density.rows.pattern, density.rows.multiplicity)
+    agents = agents_of_patterns(density)
     p_values, gaps, sentences = [], [], []
     for stages, table in ranked:
         own = np.flatnonzero(area.item_of_option == stages.item)
         moments = np.stack([_moments(density, stages, table, point[None], own) for point in used])
-        mean, sd = moments[:, 0], np.sqrt(np.maximum(moments[:, 1], 1e-12))
         picked = stages.shown[np.arange(len(stages.chosen)), stages.chosen][stages.stage]
         seen = np.bincount(picked, stages.times * agents[stages.pattern], len(own))
         total = float(seen.sum())
-        p_values.append((2 * ndtr(-np.abs(seen - mean) / sd)).mean(axis=0))
-        gaps.append((seen - mean.mean(axis=0)) / total)
+        p_value, mean = against(seen, moments)
+        p_values.append(p_value)
+        gaps.append((seen - mean) / total)
         what = "as the worst" if stages.worst.any() else "at later places"
         sentences += [
             f"'{area.options[option]}' of '{area.items[stages.item]}' is named {what} in {count / total:.1%} of"
             f" choices, and the model expects {expected / total:.1%}, given what was left."
-            for option, count, expected in zip(own, seen, mean.mean(axis=0), strict=True)
+            for option, count, expected in zip(own, seen, mean, strict=True)
         ]
     return worst_option("later-places", area.name, p_values, gaps, sentences)
 

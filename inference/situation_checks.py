@@ -53,26 +53,63 @@ def situation_check(density: AreaDensity, theta: Array) -> Check | None:
     )
     draws = min(len(theta), max(FEWEST_DRAWS, min(MOST_DRAWS, _NUMBERS // cells)))
     used = theta[evenly(len(theta), draws)]
-    agents = np.zeros(len(area.counts))
-    np.add.at(agents, density.rows.pattern, density.rows.multiplicity)
+    agents = agents_of_patterns(density)
     p_values, gaps, sentences = [], [], []
     for place in places:
         stages, table = area.stages[place], density.table.stages[place]
         every = np.flatnonzero(area.item_of_option == stages.item)
         own = np.sort(every[np.argsort(-area.chosen[every], kind="stable")[:MOST_OPTIONS]])
         moments = np.stack([_moments(density, table, theta_d[None], own) for theta_d in used])
-        mean, sd = moments[:, 0], np.sqrt(np.maximum(moments[:, 1], 1e-12))
         picked = stages.shown[np.arange(len(stages.chosen)), stages.chosen][stages.stage]
         seen = np.bincount(picked, stages.times * agents[stages.pattern], len(every))[own - every[0]]
         total = float(stages.times @ agents[stages.pattern])
-        p_values.append((2 * ndtr(-np.abs(seen - mean) / sd)).mean(axis=0))
-        gaps.append((seen - mean.mean(axis=0)) / total)
+        p_value, mean = against(seen, moments)
+        p_values.append(p_value)
+        gaps.append((seen - mean) / total)
         sentences += [
             f"'{area.options[option]}' of '{area.items[stages.item]}' is chosen in {count / total:.1%} of situations,"
             f" and the model expects {expected / total:.1%}, given what was shown."
-            for option, count, expected in zip(own, seen, mean.mean(axis=0), strict=True)
+            for option, count, expected in zip(own, seen, mean, strict=True)
         ]
     return worst_option("situation-shares", area.name, p_values, gaps, sentences)
+
+
+def agents_of_patterns(density: AreaDensity) -> Array:
+    """Return the weight in the likelihood of the agents with each pattern, (pattern,)."""
+    return np.bincount(density.rows.pattern, density.rows.multiplicity, len(density.area.counts))
+
+
+def against(seen: Array, moments: Array) -> tuple[Array, Array]:
+    """Return the predictive p-value of each count, and the count that the model expects, both (option,).
+
+    Parameters
+    ----------
+    seen
+        The counts, (option,).
+    moments
+        Their mean and variance at each draw, (draw, 2, option).
+    """
+    mean, sd = moments[:, 0], np.sqrt(np.maximum(moments[:, 1], 1e-12))
+    return (2 * ndtr(-np.abs(seen - mean) / sd)).mean(axis=0), mean.mean(axis=0)
+
+
+def over_agents(density: AreaDensity, prior: Array, mean: Array, variance: Array) -> tuple[float, float]:
+    """Return mean and variance over all agents of a count.
+
+    Parameters
+    ----------
+    density
+        Density of the area.
+    prior
+        Prior over states, (prior, state).
+    mean, variance
+        Those of an agent of each pattern given its state, (pattern, state).
+    """
+    rows = density.rows
+    weight = prior[rows.group]
+    first = (weight * mean[rows.pattern]).sum(axis=1)
+    square = (weight * (mean**2 + variance)[rows.pattern]).sum(axis=1)
+    return float(rows.multiplicity @ first), float(rows.multiplicity @ (square - first**2))
 
 
 def worst_option(kind: str, area: str, p_values: list[Array], gaps: list[Array], sentences: list[str]) -> Check:
@@ -88,16 +125,11 @@ def worst_option(kind: str, area: str, p_values: list[Array], gaps: list[Array],
 def _moments(density: AreaDensity, table: StageTable, theta: Array, own: NDArray[np.int64]) -> Array:
     """Return mean and variance of the number of times each option is chosen at one vector, (2, option)."""
     values = constrain(density.parameters, theta, density.n_options)
-    rows = density.rows
     prior = np.exp(state_prior(density, values))[0]
     parts = evaluate_stages(table, values.baseline_logits, values.taste)
     found = np.zeros((2, len(own)))
     for k, one in enumerate(own):
         p = option_probability(table, parts, int(one))
         m, v = by_pattern(table, p)[0], by_pattern(table, p * (1 - p))[0]
-        weight = prior[rows.group]
-        mean = (weight * m[rows.pattern]).sum(axis=1)
-        square = (weight * (m**2 + v)[rows.pattern]).sum(axis=1)
-        found[0, k] = rows.multiplicity @ mean
-        found[1, k] = rows.multiplicity @ (square - mean**2)
+        found[:, k] = over_agents(density, prior, m, v)
     return found

@@ -106,19 +106,35 @@ def to_json(fit: xr.DataTree, *, by: str | None = None, allow_unreliable: bool =
     """
     frame, found = summarize(fit, by=by, allow_unreliable=allow_unreliable), verdict(fit)
     return {
+        **origin_json(fit, allow_unreliable=allow_unreliable and found.refused),
+        "method": attribute(fit, "method"),
+        "scores": [{key: _plain(value) for key, value in row.items()} for row in frame.to_dict("records")],
+        "alternatives": _alternative_rows(fit),
+    }
+
+
+def origin_json(fit: xr.DataTree, *, allow_unreliable: bool) -> dict[str, Any]:
+    """Return what every object that ``--json`` prints begins with: state, reasons, and where the numbers are from.
+
+    Parameters
+    ----------
+    fit
+        The result.
+    allow_unreliable
+        Whether refused numbers are shown.
+    """
+    found = verdict(fit)
+    return {
         "schema": SCHEMA,
         "state": found.state,
         "reasons": list(found.reasons),
         "notes": list(found.notes),
-        "method": attribute(fit, "method"),
         "seed": attribute(fit, "seed"),
         "n_agents": attribute(fit, "n_agents"),
         "data_hash": attribute(fit, "data_hash"),
         "version": attribute(fit, "versions")["dissensus"],
         "interval": attribute(fit, "interval"),
-        "allow_unreliable": bool(allow_unreliable and found.refused),
-        "scores": [{key: _plain(value) for key, value in row.items()} for row in frame.to_dict("records")],
-        "alternatives": _alternative_rows(fit),
+        "allow_unreliable": allow_unreliable,
     }
 
 

@@ -19,9 +19,9 @@ from .area_scores import ESTIMANDS
 from .group_sizes import SMALL_GROUP, group_sizes, small_groups_of
 from .published import check_area, described
 from .report_text import ESTIMAND_NAMES, STYLES, number, origin
-from .result import SCHEMA, attribute
+from .result import attribute
 from .score_arrays import SCORES
-from .summary import effective_by_score, monte_carlo_error, summarize
+from .summary import effective_by_score, monte_carlo_error, origin_json, summarize
 from .verdict import verdict
 from .what_if import SCENARIOS
 
@@ -88,18 +88,8 @@ def what_if_json(fit: xr.DataTree, changed: xr.Dataset | None) -> dict[str, Any]
     changed
         What :func:`.what_if` returned; None when it was refused, and then there are no rows.
     """
-    found = verdict(fit)
     return {
-        "schema": SCHEMA,
-        "state": found.state,
-        "reasons": list(found.reasons),
-        "notes": list(found.notes),
-        "seed": attribute(fit, "seed"),
-        "n_agents": attribute(fit, "n_agents"),
-        "data_hash": attribute(fit, "data_hash"),
-        "version": attribute(fit, "versions")["dissensus"],
-        "interval": attribute(fit, "interval"),
-        "allow_unreliable": changed is not None and bool(changed.attrs["allow_unreliable"]),
+        **origin_json(fit, allow_unreliable=changed is not None and bool(changed.attrs["allow_unreliable"])),
         "changes": [] if changed is None else list(changed.attrs["changes"]),
         "scores": [] if changed is None else what_if_rows(fit, changed),
     }
