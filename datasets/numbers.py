@@ -14,6 +14,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from .pattern_entries import entries_at, entry_codes
+
 Array = NDArray[np.float64]
 
 KINDS = ("count", "duration")
@@ -112,19 +114,12 @@ def number_codes(numbers: Numbers, n: int) -> tuple[NDArray[np.int64], int]:
         codes = np.zeros(n, dtype=np.int64)
         codes[numbers.pattern] = numbers.which + 1
         return codes, len(numbers.value) + 1
-    held = np.stack([numbers.which, numbers.times], axis=1).astype(">i8")
-    ends = np.searchsorted(numbers.pattern, np.arange(n + 1))
-    keys = [held[ends[agent] : ends[agent + 1]].tobytes() for agent in range(n)]
-    number = {key: place for place, key in enumerate(sorted(set(keys)))}
-    return np.array([number[key] for key in keys], dtype=np.int64), len(number)
+    return entry_codes(numbers.pattern, numbers.which, numbers.times, n)
 
 
 def numbers_at(numbers: Numbers, patterns: NDArray[np.int64]) -> Numbers:
     """Return the numbers of some patterns in their order, each perhaps several times, as patterns of their own."""
-    first = np.searchsorted(numbers.pattern, patterns)
-    number = np.searchsorted(numbers.pattern, patterns, side="right") - first
-    row = np.repeat(np.arange(len(patterns)), number)
-    entry = first[row] + np.arange(len(row)) - (np.cumsum(number) - number)[row]
+    row, entry = entries_at(numbers.pattern, patterns)
     return replace(numbers, pattern=row, which=numbers.which[entry], times=numbers.times[entry])
 
 

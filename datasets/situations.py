@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..errors import LISTED, shown
 from .agent_columns import parsed_number
+from .pattern_entries import entry_codes
 from .reading import Reading, place_of
 from .repeated_answers import MISSING, UNKNOWN, options_of
 from .stages import Stages, one_by_one, stages_at
@@ -114,11 +115,7 @@ def agent_codes(stages: Stages, n: int) -> tuple[NDArray[np.int64], int]:
     n
         Number of agents.
     """
-    held = np.stack([stages.stage, stages.times], axis=1).astype(">i8")
-    ends = np.searchsorted(stages.pattern, np.arange(n + 1))
-    keys = [held[ends[agent] : ends[agent + 1]].tobytes() for agent in range(n)]
-    number = {key: place for place, key in enumerate(sorted(set(keys)))}
-    return np.array([number[key] for key in keys], dtype=np.int64), len(number)
+    return entry_codes(stages.pattern, stages.stage, stages.times, n)
 
 
 def row_situations(reading: Reading, item: Item, agent: NDArray[np.integer]) -> Situations | None:

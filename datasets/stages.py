@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from .pattern_entries import entries_at
 from .study import Item
 
 
@@ -74,10 +75,7 @@ def stages_at(stages: Stages, patterns: NDArray[np.int64]) -> Stages:
 
     Stages that none of them holds stay.
     """
-    first = np.searchsorted(stages.pattern, patterns)
-    number = np.searchsorted(stages.pattern, patterns, side="right") - first
-    row = np.repeat(np.arange(len(patterns)), number)
-    entry = first[row] + np.arange(len(row)) - (np.cumsum(number) - number)[row]
+    row, entry = entries_at(stages.pattern, patterns)
     return replace(stages, pattern=row, stage=stages.stage[entry], times=stages.times[entry])
 
 

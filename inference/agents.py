@@ -11,7 +11,6 @@ so the intervals allow for both: what the parameters are, and what the agent's s
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 import numpy as np
 import xarray as xr
@@ -21,7 +20,8 @@ from ..datasets.choices import Choices
 from ..errors import Fault, InputError, shown
 from .density import AreaDensity, chunks, evaluate_rows
 from .drawn_again import draws_of
-from .marginal import Rows, state_probabilities
+from .large import with_rows
+from .marginal import state_probabilities
 from .model import share_names
 from .result import choices_of
 from .verdict import require_reliable
@@ -120,7 +120,8 @@ def _of_area(density: AreaDensity, theta: Array, places: NDArray[np.int64]) -> t
     """Return goal probabilities, (3, agent, share), and weights, (3, agent): mean, lower and upper end."""
     chosen, back = np.unique(density.rows.row_of_agent[places], return_inverse=True)
     if not (density.table.stages or density.table.numbers):  # these tables belong to all patterns
-        density, chosen = replace(density, rows=_some_rows(density.rows, chosen)), np.arange(len(chosen))
+        own = density.rows.agents[chosen], density.rows.multiplicity[chosen]
+        density, chosen = with_rows(density, chosen, *own, np.ravel(back)), np.arange(len(chosen))
     some = np.isin(np.arange(density.rows.n_rows), chosen)
     states = density.states
     total = np.zeros((len(chosen), states.n_states))
@@ -151,23 +152,3 @@ def weight_quantile(density: AreaDensity, probability: Array, level: float) -> f
     edges = np.concatenate([[0.0], np.cumsum(np.exp(states.log_mass))])
     below = np.concatenate([[none], none + np.cumsum(at_node)])
     return float(np.interp(level, below / below[-1], edges))
-
-
-def _some_rows(rows: Rows, chosen: NDArray[np.int64]) -> Rows:
-    """Return the rows of some agents only; agents of other rows are in row −1."""
-    first, first_of_row = np.unique(rows.first_of_row[chosen], return_inverse=True)
-    second, second_of_row = np.unique(rows.second_of_row[chosen], return_inverse=True)
-    place = np.full(rows.n_rows, -1)
-    place[chosen] = np.arange(len(chosen))
-    return Rows(
-        rows.first[first],
-        rows.second[second],
-        first_of_row,
-        second_of_row,
-        rows.group[chosen],
-        rows.n_priors,
-        rows.pattern[chosen],
-        rows.agents[chosen],
-        rows.multiplicity[chosen],
-        place[rows.row_of_agent],
-    )

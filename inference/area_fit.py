@@ -130,13 +130,7 @@ def fit_area(
                 importance = annealed_draws(density, rng, exported=lambda theta: exported_quantities(density, theta))
         except LinAlgError:
             importance = None
-        if importance is not None and (importance.accepted or method == "laplace" or _better_than_nuts(importance)):
-            return AreaFit(density, modes, "importance", resample(importance, draws, rng)[None], importance, None)
-        if method == "laplace":
-            centre = np.repeat(modes[0].theta[None], draws, axis=0)
-            return AreaFit(density, modes, "importance", centre[None], None, None)
-    report(f"{density.area.name}: sampling with NUTS")
-    return _nuts_fit(density, modes, importance, rng, draws, report, store or Memory())
+    return _settled(density, modes, importance, rng, method, draws, report, store)
 
 
 def _large_fit(
@@ -159,7 +153,21 @@ def _large_fit(
             exported=lambda theta: exported_quantities(density, theta),
             report=report,
         )
-    if importance is not None and (importance.accepted or method == "laplace"):
+    return _settled(density, modes, importance, rng, method, draws, report, store)
+
+
+def _settled(
+    density: AreaDensity,
+    modes: tuple[Mode, ...],
+    importance: ImportanceDraws | None,
+    rng: np.random.Generator,
+    method: Method,
+    draws: int,
+    report: Callable[[str], None],
+    store: SegmentStore | None,
+) -> AreaFit:
+    """Return the fit by importance draws where they are trusted, or nothing else is asked for; else by NUTS."""
+    if importance is not None and (importance.accepted or method == "laplace" or _better_than_nuts(importance)):
         return AreaFit(density, modes, "importance", resample(importance, draws, rng)[None], importance, None)
     if method == "laplace":
         return AreaFit(density, modes, "importance", np.repeat(modes[0].theta[None], draws, axis=0)[None], None, None)

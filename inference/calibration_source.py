@@ -18,6 +18,7 @@ SOURCES: dict[str, tuple[str, ...]] = {
         "mixtures",
         "numbers",
         "parameters",
+        "pattern_entries",
         "patterns",
         "periods",
         "simulate",

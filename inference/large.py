@@ -87,6 +87,7 @@ def with_rows(
     few = replace(
         rows,
         first=counts,
+        second=np.zeros((1, counts.shape[1])),
         first_of_row=place,
         second_of_row=np.zeros(len(row), dtype=np.int64),
         group=np.array(rows.group[row]),

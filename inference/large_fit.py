@@ -22,6 +22,7 @@ from .large import some_rows
 from .large_density import largest_change, log_density_of_rows, value_gradient_hessian
 from .mode import MASS_WINDOW, Mode, find_modes, laplace, leading, newton_step
 from .sum_over_parts import Summation
+from .thinning import evenly
 
 Array = NDArray[np.float64]
 
@@ -240,6 +241,6 @@ def _error(density: AreaDensity, found: ImportanceDraws, estimate: Callable[[Arr
     """
     counted = np.flatnonzero(found.log_weight > found.log_weight.max() - 10)
     height = estimate(found.theta[counted])
-    place = np.argsort(height)[np.linspace(0, len(counted) - 1, _VERIFIED).round().astype(int)]
+    place = np.argsort(height)[evenly(len(counted), _VERIFIED)]
     gap = log_density_of_rows(density, found.theta[counted[place]]) - height[place]
     return float(np.ptp(gap)) if np.isfinite(gap).all() else float("inf")

@@ -24,12 +24,11 @@ from scipy.sparse import csr_array, hstack
 from scipy.special import betainc, digamma, expit, gammaln, ndtr
 
 from ..datasets.numbers import Numbers
-from .stage_table import through
+from .stage_table import both_ways, through
 from .states import States
 
 Array = NDArray[np.float64]
 
-_DENSE = 50_000  # patterns × columns up to which a matrix is an ordinary array
 _FEW = 8  # columns up to which it is too
 _LOG_2PI = float(np.log(2 * np.pi))
 
@@ -79,19 +78,12 @@ class NumberTable:
     @cached_property
     def times(self) -> tuple[Any, Any]:
         """The counts and their transpose, as ordinary arrays where those are small: then they are faster."""
-        return _both(self.counts)
+        return both_ways(self.counts, few=_FEW)
 
     @cached_property
     def summed(self) -> tuple[Any, Any]:
         """The sums and their transpose, likewise."""
-        return _both(self.sums)
-
-
-def _both(matrix: csr_array) -> tuple[Any, Any]:
-    if np.prod(matrix.shape) <= _DENSE or matrix.shape[1] <= _FEW:
-        dense = matrix.toarray()
-        return dense, np.ascontiguousarray(dense.T)
-    return matrix, matrix.T.tocsr()
+        return both_ways(self.sums, few=_FEW)
 
 
 def make_number_tables(

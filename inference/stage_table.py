@@ -92,9 +92,7 @@ class StageTable:
     @cached_property
     def times(self) -> tuple[Any, Any]:
         """The counts and their transpose, as ordinary arrays where those are small: then they are faster."""
-        if np.prod(self.counts.shape) <= _DENSE:
-            return self.counts.toarray(), np.ascontiguousarray(self.counts.toarray().T)
-        return self.counts, self.counts.T.tocsr()
+        return both_ways(self.counts)
 
     @cached_property
     def growth(self) -> Array:
@@ -116,6 +114,14 @@ class StageTable:
         """Whether the option chosen serves each goal, or for the worst does not, (goal, stage)."""
         whole = np.broadcast_to(self.served, (len(self.served), *self.empty.shape))
         return np.asarray(whole[:, self.chosen, np.arange(self.n_stages)])
+
+
+def both_ways(matrix: csr_array, *, few: int = 0) -> tuple[Any, Any]:
+    """Return a matrix and its transpose, as ordinary arrays where it is small or has ``few`` columns at most."""
+    if np.prod(matrix.shape) <= _DENSE or matrix.shape[1] <= few:
+        dense = matrix.toarray()
+        return dense, np.ascontiguousarray(dense.T)
+    return matrix, matrix.T.tocsr()
 
 
 def make_stage_tables(
