@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -23,9 +22,10 @@ from .reading import Reading, place_of
 from .repeated_answers import MISSING, UNKNOWN, note_kept, once, options_of, refuse_agents_twice
 from .situations import long_situations, row_situations
 from .stated_together import stated_together
-from .study import Item, Study
+from .study import Study
 from .text_table import open_table
 from .times_column import agents_of_rows, refuse_times, row_times
+from .unknown_answers import unknown_answers
 from .validation import hint, listed
 
 
@@ -230,7 +230,7 @@ def _wide(reading: Reading, agent: NDArray[np.integer], n: int) -> dict[str, Giv
         codes, labels = reading.column(item.column)
         option = options_of(item, labels, layout.missing, layout.decimal)[codes]
         if (option == UNKNOWN).any():
-            _unknown_option(reading, item, option == UNKNOWN, codes, labels, item.column)
+            unknown_answers(reading, item, option == UNKNOWN, codes, labels, item.column)
         if n == len(agent):
             answers[item.name] = option
         elif layout.rule_of_duplicates != "error":
@@ -278,7 +278,7 @@ def _long(reading: Reading, agent: NDArray[np.integer], n: int, times: NDArray[n
         if (option == UNKNOWN).any():
             unknown = np.zeros(len(codes), dtype=bool)
             unknown[rows] = option == UNKNOWN
-            _unknown_option(reading, item, unknown, codes, labels, layout.answer)
+            unknown_answers(reading, item, unknown, codes, labels, layout.answer)
         answered = (option >= 0) & (True if times is None else times[rows] > 0)
         rows, option = rows[answered], option[answered]
         if item.repeated:
@@ -317,36 +317,3 @@ def _item_of_row(reading: Reading) -> NDArray[np.int64]:
         message = f"{len(others):,} items of the table are not in the study and left out: {listed(others)}."
         reading.findings.append(Finding("other-items", message, "note"))
     return np.where(empty, MISSING, np.maximum(item_of_row, MISSING))
-
-
-def _unknown_option(
-    reading: Reading,
-    item: Item,
-    unknown: NDArray[np.bool_],
-    codes: NDArray[np.integer],
-    labels: NDArray[np.object_],
-    column: str,
-) -> None:
-    """Add the faults of answers that are not options of their item."""
-
-    def words(label: str) -> tuple[str, str]:
-        if item.stated is not None and item.stated.form != "rank":
-            message = f"{shown(label)} of item {shown(item.name)} is no number from {item.stated.low:g} to "
-            missing = "If it means no answer, list it in 'missing'."
-            return f"{message}{item.stated.high:g}.", missing
-        message = f"{shown(label)} is not a declared option of item {shown(item.name)}."
-        options = f"The options are {listed(item.serves)}."
-        missing = "If it means no answer, list it in 'missing'."
-        value = _number(label)
-        if value is None:
-            close = hint(label, item.serves, "")
-        else:  # the option nearest in spelling says nothing about a number
-            close = next((f"Did you mean {shown(option)}?" for option in item.serves if _number(option) == value), "")
-        return message, " ".join(filter(None, (options, close, missing)))
-
-    reading.unknown(unknown, codes, labels, column, "unknown-option", words)
-
-
-def _number(label: str) -> float | None:
-    """Return the value of a label that is a plain number, else None."""
-    return float(label.replace(",", ".")) if re.fullmatch(r"[+-]?\d{1,300}([.,]\d*)?", label, re.ASCII) else None

@@ -19,7 +19,7 @@ from .large_fit import large_draws, large_modes
 from .learned_goals import relabel, with_pivot
 from .mode import STARTS, Mode, find_modes
 from .nuts import CHAINS, Memory, NutsDraws, SegmentStore, nuts_draws
-from .pooled_importance import has_few_coordinates, pooled_draws
+from .pooled_importance import can_be_bent, has_few_coordinates, pooled_draws, skewed_draws
 from .thinning import evenly
 
 Array = NDArray[np.float64]
@@ -181,7 +181,13 @@ def _importance(density: AreaDensity, modes: tuple[Mode, ...], rng: np.random.Ge
 
     if has_few_coordinates(density):
         return pooled_draws(density, modes, rng, draws=draws, pilot=_PILOT, exported=exported)
-    return importance_draws(density, modes, rng, draws=_proposals(density, draws), exported=exported)
+    if density.area.parts and can_be_bent(density):
+        return skewed_draws(density, modes, rng, exported=exported)
+    found = importance_draws(density, modes, rng, draws=_proposals(density, draws), exported=exported)
+    if found.accepted or not can_be_bent(density):
+        return found
+    skewed = skewed_draws(density, modes, rng, exported=exported)
+    return skewed if skewed.accepted else found
 
 
 def _better_than_nuts(draws: ImportanceDraws) -> bool:

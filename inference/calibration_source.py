@@ -58,6 +58,7 @@ SOURCES: dict[str, tuple[str, ...]] = {
         "pooled_importance",
         "posterior_states",
         "row_sums",
+        "skewed_coordinates",
         "stage_table",
         "states",
         "sum_over_parts",

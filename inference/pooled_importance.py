@@ -1,15 +1,19 @@
-"""Importance draws for areas with few parameters and many answers per agent, as in logs: no draw is lost.
+"""Importance draws for posteriors that are not round: rounds are pooled, so that no draw is lost.
 
-Posteriors of such areas have few coordinates, but are seldom round: goals that few hold, weights that are nearly 0, or
-several modes. Here a wide component, which covers the prior, is always part of the proposal, and all rounds are pooled:
-every draw is weighted by the mixture of all proposals (adaptive multiple importance sampling, Cornuet, Marin, Mira and
-Robert 2012, doi:10.1111/j.1467-9469.2011.00756.x), and the next proposal is a mixture of many components matched to
-all of them. The draws are held to the same verdict as any others.
+Every draw is weighted by the mixture of all proposals (adaptive multiple importance sampling, Cornuet, Marin, Mira and
+Robert 2012, doi:10.1111/j.1467-9469.2011.00756.x), and the next proposal is matched to all of them. The draws are held
+to the same verdict as any others. There are two sorts of such posteriors:
+
+- areas with few parameters and many answers per agent, as in logs: goals that few hold, weights that are nearly 0, or
+  several modes. A wide component, which covers the prior, is always part of the proposal, beside many narrow ones;
+- areas with some dozens of parameters whose posterior is skewed in most of them, as when agents follow several goals.
+  Proposals are mixtures of a few components in coordinates that are bent with the draws.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,20 +35,42 @@ from .importance import (
 )
 from .mode import Mode
 from .parameters import draw_prior
+from .skewed_coordinates import Bend, bent, log_stretch, matched_bend, straight
 
 Array = NDArray[np.float64]
 
 MOST_COORDINATES = 10
 """Coordinates up to which a mixture of a few components covers nearly any posterior."""
+MOST_SKEWED = 40
+"""Coordinates up to which a skewed posterior is covered by a mixture in bent coordinates."""
 _WIDE = 0.1  # share of the component that covers the prior
 _POWERS = (1.0, 0.5)  # of the weights that mixtures are matched to: the second covers what is rare
-_COMPONENTS = 12  # of each mixture
+_COMPONENTS, _FEW_COMPONENTS = 12, 4  # of each mixture, and of one in bent coordinates
 _WHOLE, _BROAD = 0.15, 1.5  # share and size of one more, as a multiple of the spread of the draws
 _NARROW = 0.4  # size of the components to begin with, as a part of the spread of the draws
 _MATCHED = 8  # steps of matching in each round
 _PILOTS = 5  # rounds that look for a proposal
 _ROUNDS = 10  # most rounds after them
 _PRIOR_DRAWS = 512
+_SKEWED_PILOT, _SKEWED_ROUND = 150, 200  # draws of a round for each coordinate of a skewed posterior
+
+
+@dataclass(frozen=True, eq=False)
+class _Proposal:
+    """A mixture in bent coordinates, or in those of the posterior (no bend)."""
+
+    mixture: Mixture
+    bend: Bend | None = None
+
+    def draw(self, draws: int, rng: np.random.Generator) -> Array:
+        drawn = draw(self.mixture, draws, rng)
+        return drawn if self.bend is None else bent(self.bend, drawn)
+
+    def log_density(self, theta: Array) -> Array:
+        if self.bend is None:
+            return np.asarray(logsumexp(_components(self.mixture, theta)[0], axis=0))
+        z = straight(self.bend, theta)
+        return np.asarray(logsumexp(_components(self.mixture, z)[0], axis=0)) - log_stretch(self.bend, z)
 
 
 def has_few_coordinates(density: AreaDensity) -> bool:
@@ -93,14 +119,83 @@ def pooled_draws(
         If no mode has a negative definite Hessian.
     """
     wide = _wide(density, rng)
-    mixture = _joined(wide, proposal(modes))
-    used: list[tuple[Mixture, int]] = []
-    theta, height, pooled = np.zeros((0, density.size)), np.zeros(0), np.zeros(0)
+
+    def following(theta: Array, log_weight: Array) -> _Proposal:
+        matched = (_matched(theta, power * log_weight, rng, _COMPONENTS) for power in _POWERS)
+        return _Proposal(_joined(*matched, wide=wide))
+
+    first = _Proposal(_joined(proposal(modes), wide=wide))
+    return _pooled(density, first, following, rng, draws=draws, pilot=pilot, enough=enough, exported=exported)
+
+
+def can_be_bent(density: AreaDensity) -> bool:
+    """Return whether :func:`skewed_draws` are worth trying: some dozens of coordinates, given goals."""
+    return 0 < density.size <= MOST_SKEWED and density.pivot is None and not density.face_value
+
+
+def skewed_draws(
+    density: AreaDensity,
+    modes: tuple[Mode, ...],
+    rng: np.random.Generator,
+    *,
+    exported: Callable[[Array], Array] | None = None,
+) -> ImportanceDraws:
+    """Return weighted draws from a skewed posterior, see :func:`can_be_bent`.
+
+    Parameters
+    ----------
+    density, modes, rng, exported
+        As for :func:`pooled_draws`; modes are where the first proposal is.
+
+    Returns
+    -------
+    ImportanceDraws
+        All draws of all rounds, accepted or not.
+
+    Raises
+    ------
+    LinAlgError
+        If no mode has a negative definite Hessian.
+    """
+
+    def following(theta: Array, log_weight: Array) -> _Proposal:
+        smoothed, _ = smooth(log_weight)
+        bend = matched_bend(theta, np.exp(smoothed))
+        z = straight(bend, theta)
+        matched = (_matched(z, power * log_weight, rng, _FEW_COMPONENTS) for power in _POWERS)
+        return _Proposal(_joined(*matched), bend)
+
+    return _pooled(
+        density,
+        _Proposal(proposal(modes)),
+        following,
+        rng,
+        draws=_SKEWED_ROUND * density.size,
+        pilot=_SKEWED_PILOT * density.size,
+        enough=MIN_EFFECTIVE,
+        exported=exported,
+    )
+
+
+def _pooled(
+    density: AreaDensity,
+    first: _Proposal,
+    following: Callable[[Array, Array], _Proposal],
+    rng: np.random.Generator,
+    *,
+    draws: int,
+    pilot: int,
+    enough: float,
+    exported: Callable[[Array], Array] | None,
+) -> ImportanceDraws:
+    """Return the draws of pilot rounds and of later ones, until they are accepted or there are enough rounds."""
+    used: list[tuple[_Proposal, int]] = []
+    now, theta, height, pooled = first, np.zeros((0, density.size)), np.zeros(0), np.zeros(0)
     for size in (*[pilot] * _PILOTS, *[draws] * _ROUNDS):
-        fresh = draw(mixture, size, rng)
+        fresh = now.draw(size, rng)
         theta, height = np.concatenate([theta, fresh]), np.concatenate([height, log_density(density, fresh)])
-        used.append((mixture, size))
-        own = np.log(size) + _log_mixture(mixture, theta[: len(pooled)])
+        used.append((now, size))
+        own = np.log(size) + now.log_density(theta[: len(pooled)])
         pooled = np.concatenate([np.logaddexp(pooled, own), _log_pooled(used, fresh)])
         raw = height - pooled + np.log(len(theta))
         if len(used) > _PILOTS:
@@ -109,13 +204,13 @@ def pooled_draws(
             found = with_quantities(found, exported)
             if found.khat <= MAX_KHAT and found.fewest >= enough:
                 break
-        mixture = _joined(wide, *(_matched(theta, power * raw, rng) for power in _POWERS))
+        now = following(theta, raw)
     return found
 
 
-def _log_pooled(used: list[tuple[Mixture, int]], theta: Array) -> Array:
+def _log_pooled(used: list[tuple[_Proposal, int]], theta: Array) -> Array:
     """Return the log density of all proposals together, each times the number of its draws."""
-    return np.asarray(logsumexp([np.log(size) + _log_mixture(one, theta) for one, size in used], axis=0))
+    return np.asarray(logsumexp([np.log(size) + one.log_density(theta) for one, size in used], axis=0))
 
 
 def _effective(log_weight: Array) -> float:
@@ -130,20 +225,17 @@ def _wide(density: AreaDensity, rng: np.random.Generator) -> Mixture:
     return Mixture(np.ones(1), theta.mean(axis=0)[None], cholesky(scale, lower=True)[None])
 
 
-def _joined(wide: Mixture, *near: Mixture) -> Mixture:
-    """Return the mixture of the wide component, with its fixed share, and of others, the first with twice the share."""
-    share = np.array([2.0, *np.ones(len(near) - 1)])
-    share *= (1 - _WIDE) / share.sum()
-    parts = (wide, *near)
+def _joined(*parts: Mixture, wide: Mixture | None = None) -> Mixture:
+    """Return the mixture of some, the first with twice the share, and of the wide component with its fixed share."""
+    share = np.array([2.0, *np.ones(len(parts) - 1)])
+    share *= (1.0 if wide is None else 1 - _WIDE) / share.sum()
+    if wide is not None:
+        parts, share = (wide, *parts), np.array([_WIDE, *share])
     return Mixture(
-        np.concatenate([s * part.weight for s, part in zip((_WIDE, *share), parts, strict=True)]),
+        np.concatenate([s * part.weight for s, part in zip(share, parts, strict=True)]),
         np.concatenate([part.centre for part in parts]),
         np.concatenate([part.root for part in parts]),
     )
-
-
-def _log_mixture(mixture: Mixture, theta: Array) -> Array:
-    return np.asarray(logsumexp(_components(mixture, theta)[0], axis=0))
 
 
 def _components(mixture: Mixture, theta: Array) -> tuple[Array, Array]:
@@ -158,16 +250,16 @@ def _components(mixture: Mixture, theta: Array) -> tuple[Array, Array]:
     return heads[:, None] - 0.5 * (DF + p) * np.log1p(distances / DF), distances
 
 
-def _matched(theta: Array, log_weight: Array, rng: np.random.Generator) -> Mixture:
+def _matched(theta: Array, log_weight: Array, rng: np.random.Generator, components: int) -> Mixture:
     """Return the mixture matched to weighted draws, from components that begin far from each other."""
     log_weight = log_weight - logsumexp(log_weight)
     weight = np.exp(log_weight)
     gap = theta - weight @ theta
     scale = (gap * weight[:, None]).T @ gap + 1e-12 * np.eye(theta.shape[1])
     root = cholesky(scale, lower=True)
-    centre = theta[_spread(solve_triangular(root, gap.T, lower=True).T, weight, rng)]
-    roots = np.repeat(_NARROW * root[None], _COMPONENTS, axis=0)
-    mixture = Mixture(np.full(_COMPONENTS, 1 / _COMPONENTS), centre, roots)
+    centre = theta[_spread(solve_triangular(root, gap.T, lower=True).T, weight, rng, components)]
+    roots = np.repeat(_NARROW * root[None], components, axis=0)
+    mixture = Mixture(np.full(components, 1 / components), centre, roots)
     for _ in range(_MATCHED):
         mixture = adapt(mixture, theta, log_weight, _components(mixture, theta))
     whole = Mixture(np.ones(1), (weight @ theta)[None], _BROAD * root[None])
@@ -178,11 +270,11 @@ def _matched(theta: Array, log_weight: Array, rng: np.random.Generator) -> Mixtu
     )
 
 
-def _spread(points: Array, weight: Array, rng: np.random.Generator) -> NDArray[np.int64]:
+def _spread(points: Array, weight: Array, rng: np.random.Generator, number: int) -> NDArray[np.int64]:
     """Return positions drawn by weight times squared distance to the nearest one drawn before (k-means++)."""
     chosen = [int(rng.choice(len(points), p=weight))]
     nearest = np.full(len(points), np.inf)
-    while len(chosen) < _COMPONENTS:
+    while len(chosen) < number:
         nearest = np.minimum(nearest, np.square(points - points[chosen[-1]]).sum(axis=1))
         mass = weight * nearest
         chosen.append(int(rng.choice(len(points), p=mass / mass.sum())))

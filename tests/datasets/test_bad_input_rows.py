@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from dissensus.datasets import read_table
+from dissensus.datasets import Study, read_table
 
 from dissensus.errors import InputError
 
@@ -160,6 +160,24 @@ def test_5_and_6_an_answer_that_is_no_option(form, answer, shown, words, tmp_pat
     (fault,) = faults(written, study(form))
     stands(fault, written, "unknown-option", 1, written.column("q2"), words, "q2")
     assert (fault.value, fault.count) == (shown, 1)
+
+
+def test_6_whole_numbers_written_with_a_point_are_one_fault(tmp_path):
+    """pandas writes a column of whole numbers so as soon as a cell is empty: ten faults for it helped nobody."""
+    items = {
+        "q": {"serves": {f"{level}": [] if level else "a" for level in range(4)}},
+        "p": {"serves": {"y": "b", "n": "a"}},
+    }
+    areas = {"x": {"goals": ["a", "b"], "conflict": 1.0, "items": items}}
+    written = tmp_path / "t.csv"
+    written.write_text("id,q,p\nu,0.0,y\nv,,y\nw,2.0,y\ny,7,y\nz,3.0,y\n", encoding="utf-8")
+    with pytest.raises(InputError) as caught:
+        read_table(written, Study.from_dict({"title": "t", "table": {"agent": "id"}, "areas": areas}))
+    whole, other = caught.value.faults
+    assert (whole.line, whole.column, whole.value, whole.count) == (2, "q", "0.0", 3)
+    assert "'0' is: the column writes whole numbers with '.0', as pandas does" in whole.message
+    assert "astype('Int64')" in whole.remedy
+    assert (other.line, other.value) == (5, "7")
 
 
 def test_6_numbers_of_frames(tmp_path):

@@ -14,7 +14,7 @@ from dissensus.inference.density import log_density
 from dissensus.inference.importance import MAX_KHAT, MIN_EFFECTIVE, ImportanceDraws, effective_draws, smooth
 from dissensus.inference.mode import find_modes
 from dissensus.inference.parameters import draw_prior, log_prior
-from dissensus.inference.pooled_importance import MOST_COORDINATES, has_few_coordinates, pooled_draws
+from dissensus.inference.pooled_importance import MOST_COORDINATES, has_few_coordinates, pooled_draws, skewed_draws
 
 from .builders import density_of, make_area, make_choices, make_study, random_choices
 
@@ -38,12 +38,18 @@ def _drawn(density, seed=1, **options):
     return pooled_draws(density, modes, rng, exported=lambda theta: exported_quantities(density, theta), **settings)
 
 
+def _skewed(density, seed=1):
+    rng = np.random.default_rng(seed)
+    return skewed_draws(density, find_modes(density, rng), rng, exported=lambda t: exported_quantities(density, t))
+
+
+@pytest.mark.parametrize("drawn", [_drawn, _skewed])
 @pytest.mark.parametrize("rule", ["follow", "luce"])
 @pytest.mark.parametrize("case", _CASES)
-def test_pooled_draws_are_from_the_posterior_that_weighted_prior_draws_give(case, rule):
+def test_pooled_draws_are_from_the_posterior_that_weighted_prior_draws_give(case, rule, drawn):
     """Draws from the prior, weighted by the likelihood, are another route that knows no mode and no mixture."""
     density = _density(case, rule)
-    pooled = _drawn(density)
+    pooled = drawn(density)
     assert pooled.accepted
     theta = draw_prior(density.parameters, 30_000, np.random.default_rng(5))
     log_weight, khat = smooth(log_density(density, theta) - log_prior(density.parameters, theta))
@@ -75,13 +81,13 @@ def test_draws_that_never_become_enough_are_not_accepted(monkeypatch):
     """A proposal that never learns from its draws, far from the posterior, must fail the verdict."""
     density = _density("two kinds")
 
-    def far(theta, log_weight, rng):
+    def far(*_):
         centre = np.full((1, density.size), 40.0)
         return pooled_importance.Mixture(np.ones(1), centre, 1e-3 * np.eye(density.size)[None])
 
     monkeypatch.setattr(pooled_importance, "_matched", far)
-    monkeypatch.setattr(pooled_importance, "_wide", lambda *_: far(None, None, None))
-    monkeypatch.setattr(pooled_importance, "proposal", lambda _: far(None, None, None))
+    monkeypatch.setattr(pooled_importance, "_wide", far)
+    monkeypatch.setattr(pooled_importance, "proposal", far)
     found = _drawn(density, draws=200, pilot=50)
     assert not found.accepted
     assert not (found.khat <= MAX_KHAT and found.effective >= MIN_EFFECTIVE)
