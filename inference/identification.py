@@ -43,6 +43,7 @@ Array = NDArray[np.float64]
 
 MAX_SHARE_SD = 0.10
 """Expected sd of a goal share above which a fit is cautioned."""
+_NOTHING = 0.5  # a standard deviation that no share can have
 
 _SIMULATED = 2_000
 _LONG, _MOST_ANSWERS = 50, 10**15  # of distinct answers to situations, counted no further
@@ -353,7 +354,9 @@ def _share_sentence(names: tuple[str, ...], sd: Array) -> str:
         return ""
     if np.isinf(sd[worst]):
         return f"These answers cannot tell the share of '{names[worst]}', with any number of agents."
-    size = f"{sd[worst]:.2f}" if sd[worst] < 0.5 else "0.5 or more"
+    if sd[worst] >= _NOTHING:
+        return f"These answers alone say next to nothing of the share of '{names[worst]}'."
+    size = f"{sd[worst]:.2f}"
     return f"These answers alone tell the share of '{names[worst]}' with an expected standard deviation of {size}."
 
 

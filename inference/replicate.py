@@ -33,7 +33,8 @@ def posterior_predictive(
     xarray.DataTree
         ``posterior_predictive`` with ``answers`` (chain, draw, answer) and ``observed_data`` with ``answers``
         (answer): positions in the coordinate ``option``. Coordinates ``agent``, ``item`` and ``area`` say
-        whose answer to what it is.
+        whose answer to what it is. Of rankings, best and worst these are the first choices; situations, counts and
+        durations have no options in common and are not among them (:func:`check` looks at those).
 
     Raises
     ------
