@@ -181,13 +181,19 @@ def _importance(density: AreaDensity, modes: tuple[Mode, ...], rng: np.random.Ge
 
     if has_few_coordinates(density):
         return pooled_draws(density, modes, rng, draws=draws, pilot=_PILOT, exported=exported)
-    if density.area.parts and can_be_bent(density):
+    if not can_be_bent(density):
+        return importance_draws(density, modes, rng, draws=_proposals(density, draws), exported=exported)
+    if _seldom_round(density):
         return skewed_draws(density, modes, rng, exported=exported)
     found = importance_draws(density, modes, rng, draws=_proposals(density, draws), exported=exported)
-    if found.accepted or not can_be_bent(density):
-        return found
-    skewed = skewed_draws(density, modes, rng, exported=exported)
+    skewed = found if found.accepted else skewed_draws(density, modes, rng, exported=exported)
     return skewed if skewed.accepted else found
+
+
+def _seldom_round(density: AreaDensity) -> bool:
+    """Return whether draws from Laplace approximations are seldom accepted without many rounds more."""
+    beside = bool(density.table.stages or density.table.numbers)
+    return bool(density.area.parts) or (beside and _cells(density) <= _CHEAP)
 
 
 def _better_than_nuts(draws: ImportanceDraws) -> bool:
@@ -197,9 +203,12 @@ def _better_than_nuts(draws: ImportanceDraws) -> bool:
 
 def _proposals(density: AreaDensity, draws: int) -> int:
     """Return the number of importance draws per round: five for each draw kept, two where an evaluation is dear."""
-    cells = evaluation_cells(density)
-    cells += sum(density.table.cells_beside)
-    return draws * (5 if cells <= _CHEAP else 2)
+    return draws * (5 if _cells(density) <= _CHEAP else 2)
+
+
+def _cells(density: AreaDensity) -> int:
+    """Return how many numbers an evaluation of the density looks at."""
+    return evaluation_cells(density) + sum(density.table.cells_beside)
 
 
 def refine_nodes(

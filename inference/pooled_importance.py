@@ -52,6 +52,7 @@ _MATCHED = 8  # steps of matching in each round
 _PILOTS = 5  # rounds that look for a proposal
 _ROUNDS = 10  # most rounds after them
 _PRIOR_DRAWS = 512
+_HELD = 4_000_000  # numbers, component × draw × coordinate, held at once
 _SKEWED_PILOT, _SKEWED_ROUND = 150, 200  # draws of a round for each coordinate of a skewed posterior
 
 
@@ -190,6 +191,13 @@ def _pooled(
 ) -> ImportanceDraws:
     """Return the draws of pilot rounds and of later ones, until they are accepted or there are enough rounds."""
     used: list[tuple[_Proposal, int]] = []
+    known: list[Array] = []  # exported quantities of the draws so far
+
+    def of_all(theta: Array) -> Array:
+        assert exported is not None
+        known.append(exported(theta[sum(map(len, known)) :]))
+        return np.concatenate(known)
+
     now, theta, height, pooled = first, np.zeros((0, density.size)), np.zeros(0), np.zeros(0)
     for size in (*[pilot] * _PILOTS, *[draws] * _ROUNDS):
         fresh = now.draw(size, rng)
@@ -201,7 +209,7 @@ def _pooled(
         if len(used) > _PILOTS:
             log_weight, khat = smooth(raw)
             found = ImportanceDraws(theta, log_weight, khat, _effective(log_weight), len(used))
-            found = with_quantities(found, exported)
+            found = with_quantities(found, None if exported is None else of_all)
             if found.khat <= MAX_KHAT and found.fewest >= enough:
                 break
         now = following(theta, raw)
@@ -241,9 +249,13 @@ def _joined(*parts: Mixture, wide: Mixture | None = None) -> Mixture:
 def _components(mixture: Mixture, theta: Array) -> tuple[Array, Array]:
     """Return what :func:`.log_components` returns, of all components at once: one by one they took most of the time."""
     p = theta.shape[1]
-    inverse = np.linalg.inv(mixture.root)
-    scaled = np.matmul(theta - mixture.centre[:, None], inverse.swapaxes(1, 2))
-    distances = np.einsum("cnp,cnp->cn", scaled, scaled)
+    inverse = np.linalg.inv(mixture.root).swapaxes(1, 2)
+    distances = np.empty((len(mixture.weight), len(theta)))
+    step = max(1, _HELD // mixture.centre.size)
+    for start in range(0, len(theta), step):
+        part = slice(start, start + step)
+        scaled = np.matmul(theta[part] - mixture.centre[:, None], inverse)
+        distances[:, part] = np.einsum("cnp,cnp->cn", scaled, scaled)
     constant = gammaln((DF + p) / 2) - gammaln(DF / 2) - 0.5 * p * np.log(DF * np.pi)
     half_log_det = np.log(np.diagonal(mixture.root, axis1=1, axis2=2)).sum(axis=1)
     heads = np.log(mixture.weight) + constant - half_log_det
