@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import pairwise
 
 import numpy as np
@@ -14,6 +15,7 @@ from .choices import Choices, Finding
 from .covariate_study import CovariateColumn
 from .covariates import MISSING_LEVEL, Covariate, numeric
 from .reading import Reading
+from .study import Study
 from .validation import hint, listed
 
 _FEW_NUMBERS = 10
@@ -142,6 +144,31 @@ def bin_names(bins: tuple[float, ...]) -> tuple[str, ...]:
     """Return the names of the levels that a number is cut into."""
     inner = [f"{a:g} to below {b:g}" for a, b in pairwise(bins)]
     return (f"below {bins[0]:g}", *inner, f"{bins[-1]:g} and above")
+
+
+def covariate_levels(study: Study, name: str, found: Iterable[str]) -> tuple[str, ...]:
+    """Return the levels of a column that were found in several tables, in the order of one table that holds them all.
+
+    Parameters
+    ----------
+    study
+        The study that the tables were read with.
+    name
+        The column.
+    found
+        Its levels.
+    """
+    written = study.table.covariates.get(name, CovariateColumn())
+    declared = (*written.levels, *(bin_names(written.bins) if written.bins else ()))
+    own = {*found} - {*declared}
+    last = (
+        [level for level in own if level.startswith(MISSING_LEVEL)] if study.table.covariate_missing == "level" else []
+    )
+    return (
+        *(level for level in declared if level in {*found}),
+        *sorted(own - {*last}, key=natural),
+        *sorted(last, key=len),
+    )
 
 
 def agent_periods(

@@ -10,8 +10,11 @@ from numpy.typing import NDArray
 from ..errors import LISTED, Fault, InputError, shown
 from .agent_columns import natural
 from .choices import AreaChoices, Choices
+from .covariate_columns import covariate_levels
+from .covariates import Covariate, numeric
 from .findings import RECOMPUTED
-from .patterns import build_choices
+from .numbers import Measured, Numbers, numbers_at
+from .patterns import Given, build_choices
 from .study import Study
 from .validation import listed
 
@@ -35,25 +38,35 @@ def join(old: Choices, new: Choices) -> Choices:
     ------
     InputError
         If the studies differ, an agent answers an item again that is answered once, an agent is in another group or
-        has another survey weight than before, or the study holds what cannot be added up: rankings, situations, counts
-        and durations, passing as evidence, covariates or periods.
+        period, or has another survey weight or covariate than before, or the study holds what cannot be added up:
+        rankings, best and worst, situations, or periods in which the same people were asked.
     """
     _refuse_other_study(old.study, new.study)
-    _refuse_kinds(old)
+    for one in (old, new):
+        _refuse_kinds(one)
     labels = np.concatenate([old.agents, new.agents[~np.isin(new.agents, old.agents)]])
     place = {label: k for k, label in enumerate(labels)}
     at_old, at_new = np.arange(old.n_agents), np.array([place[label] for label in new.agents], dtype=np.int64)
     faults: list[Fault] = []
     names = _groups(old.study, (*old.groups, *new.groups))
-    group = _of_agents("group", _positions(old, names), _positions(new, names), at_old, at_new, labels, faults)
+    what = "group" if old.study.table.period is None else "period"
+    group = _of_agents(what, _positions(old, names), _positions(new, names), at_old, at_new, labels, faults)
     weight = None
     if old.survey_weight is not None and new.survey_weight is not None:
         weights = (old.survey_weight, new.survey_weight)
         weight = _of_agents("survey weight", *weights, at_old, at_new, labels, faults)
-    answers: dict[str, NDArray[np.integer]] = {}
+    covariates = [
+        _covariate(one, other, old.study, at_old, at_new, labels, faults)
+        for one, other in zip(old.covariates, new.covariates, strict=True)
+    ]
+    answers: dict[str, Given] = {}
     for before, after in zip(old.areas, new.areas, strict=True):
+        numbers = {one.item: (one, other) for one, other in zip(before.numbers, after.numbers, strict=True)}
         for item, name in enumerate(before.items):
-            answers[name] = _answers(before, after, item, at_old, at_new, labels, faults)
+            if item in numbers:
+                answers[name] = _numbers(before, after, *numbers[item], at_new, labels, faults)
+            else:
+                answers[name] = _answers(before, after, item, at_old, at_new, labels, faults)
     if faults:
         raise InputError(faults)
     kept = [f for one in (old, new) for f in one.findings if f.code not in RECOMPUTED]
@@ -64,6 +77,7 @@ def join(old: Choices, new: Choices) -> Choices:
         groups=names,
         group_of_agent=group if names else None,
         survey_weight=weight,
+        covariates=covariates,
         findings=list(dict.fromkeys(kept)),
         source=f"{old.source} + {new.source}",
     )
@@ -81,26 +95,20 @@ def _refuse_other_study(old: Study, new: Study) -> None:
 
 def _refuse_kinds(choices: Choices) -> None:
     what = []
-    if choices.covariates:
-        what.append("covariates")
-    if choices.study.table.period is not None:
-        what.append("periods")
+    if any(finding.code == "panel" for finding in choices.findings):
+        what.append("people who were asked in several periods")
     for area in choices.areas:
         if area.stages or set(area.kinds) & {"ranking", "best_worst", "situation"}:
             what.append(f"rankings, best and worst, or situations in area {shown(area.name)}")
-        if area.numbers:
-            what.append(f"counts or durations in area {shown(area.name)}")
-        if area.passes is not None:
-            what.append(f"passing as evidence in area {shown(area.name)}")
     if what:
         message = f"The study has {listed(what)}, which cannot be added to a result yet."
         raise InputError(Fault(code="update", message=message, remedy="Fit everything anew."))
 
 
 def _groups(study: Study, names: Sequence[str]) -> tuple[str, ...]:
-    """Return the groups in the order of a joint reading: as the study declares them, else as sorted."""
+    """Return the groups or periods in the order of a joint reading: as the study declares them, else as sorted."""
     found = set(names)
-    declared = [name for name in study.table.groups if name in found]
+    declared = [name for name in (*study.table.groups, *study.table.periods) if name in found]
     return tuple(declared + sorted(found - set(declared), key=natural))
 
 
@@ -120,7 +128,11 @@ def _of_agents[T: np.generic](
 ) -> NDArray[T]:
     """Return a property of all agents; those in both must have the same."""
     both = at_new < len(at_old)
-    other = np.flatnonzero(both)[old[at_new[both]] != new[both]]
+    was, now = old[at_new[both]], new[both]
+    changed = was != now
+    if was.dtype.kind == "f":
+        changed &= ~(np.isnan(was) & np.isnan(now))
+    other = np.flatnonzero(both)[changed]
     if len(other):
         named = listed(str(labels[at_new[k]]) for k in other[:LISTED])
         message = f"The {what} of agent {named} is not what it was."
@@ -129,6 +141,57 @@ def _of_agents[T: np.generic](
     result = np.empty(len(labels), dtype=old.dtype)
     result[at_new], result[at_old] = new, old
     return result
+
+
+def _covariate(
+    old: Covariate,
+    new: Covariate,
+    study: Study,
+    at_old: NDArray[np.int64],
+    at_new: NDArray[np.int64],
+    labels: NDArray[np.object_],
+    faults: list[Fault],
+) -> Covariate:
+    """Return a covariate of all agents, its levels in the order of a joint reading."""
+    what = f"value of {shown(old.name)}"
+    if old.numeric != new.numeric:
+        message = f"Column {shown(old.name)} holds numbers in one table and levels in the other."
+        remedy = f"Write its kind below [table.covariates.{old.name}], and fit everything anew."
+        raise InputError(Fault(code="unknown-kind", message=message, remedy=remedy, column=old.name))
+    if old.numeric:
+        return numeric(old.name, _of_agents(what, old.value, new.value, at_old, at_new, labels, faults))
+    levels = covariate_levels(study, old.name, {*old.levels, *new.levels})
+    place = {level: float(k) for k, level in enumerate(levels)}
+    values = [np.array([place[level] for level in one.levels])[one.value.astype(np.int64)] for one in (old, new)]
+    return Covariate(old.name, levels, _of_agents(what, *values, at_old, at_new, labels, faults))
+
+
+def _numbers(
+    before: AreaChoices,
+    after: AreaChoices,
+    old: Numbers,
+    new: Numbers,
+    at_new: NDArray[np.int64],
+    labels: NDArray[np.object_],
+    faults: list[Fault],
+) -> Measured:
+    """Return the counts or durations of all agents for one item."""
+    first, more = numbers_at(old, before.pattern_of_agent), numbers_at(new, after.pattern_of_agent)
+    again = np.intersect1d(first.pattern, at_new[more.pattern])
+    if len(again) and not before.repeated[old.item]:
+        faults.append(_twice(labels[again], before.items[old.item], len(again)))
+    return Measured(
+        np.concatenate([first.pattern, at_new[more.pattern]]),
+        np.concatenate([first.value[first.which], more.value[more.which]]),
+        np.concatenate([first.exposure[first.which], more.exposure[more.which]]),
+        np.concatenate([first.times, more.times]),
+    )
+
+
+def _twice(agents: NDArray[np.object_], item: str, count: int) -> Fault:
+    message = f"Agent {listed([str(agent) for agent in agents[:LISTED]])} answered item {shown(item)} already."
+    remedy = "Leave these answers out, or fit all answers anew; where items are answered again, repeated = true."
+    return Fault(code="answer-twice", message=message, remedy=remedy, count=count)
 
 
 def _answers(
@@ -152,9 +215,6 @@ def _answers(
     more = after.answer(item)[after.pattern_of_agent]
     again = np.flatnonzero((more >= 0) & (answer[at_new] >= 0))
     if len(again):
-        named = listed(str(labels[at_new[k]]) for k in again[:LISTED])
-        message = f"Agent {named} answered item {shown(before.items[item])} already."
-        remedy = "Leave these answers out, or fit all answers anew; where items are answered again, repeated = true."
-        faults.append(Fault(code="answer-twice", message=message, remedy=remedy, count=len(again)))
+        faults.append(_twice(labels[at_new[again]], before.items[item], len(again)))
     answer[at_new] = np.where(more >= 0, more, answer[at_new])
     return answer
