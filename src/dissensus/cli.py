@@ -247,6 +247,10 @@ def update(
     output: Annotated[
         str | None, Parameter(name=["--output", "-o"], help="Result file to write; default RESULT, with --force.")
     ] = None,
+    study: Annotated[
+        str | None,
+        Parameter(help="Study file to read NEW with; default that of the result. Needed for tables of judgements."),
+    ] = None,
     items: Annotated[str | None, Parameter(help="Item table of a log.")] = None,
     seed: Annotated[int | None, Parameter(help="Seed of everything random; if none is given, one is drawn.")] = None,
     method: Annotated[Literal["auto", "laplace", "nuts"], Parameter(help="As for fit.")] = "auto",
@@ -268,8 +272,8 @@ def update(
         check_target(target, force=force)
         loaded = load(result)
         say("reading the new answers")
-        study = datasets.Study.from_dict(attribute(loaded, "study"))
-        choices = _read(study, None, new, items, max_memory)
+        own = datasets.Study.from_dict(attribute(loaded, "study"))
+        choices = _read(own if study is None else datasets.Study.from_toml(study), None, new, items, max_memory)
         memory = None if max_memory is None else 1e9 * max_memory
         updated = update_fit(loaded, choices, seed=seed, method=method, progress=say, max_memory=memory)
         say("writing")

@@ -92,3 +92,22 @@ def test_what_changed_or_was_said_already_is_refused(tmp_path):
     words = str(caught.value)
     assert "value of 'age' of agent 'p0', 'p1'" in words
     assert "answered item 'visits' already" in words
+
+
+def test_judgements_of_two_tables_are_those_of_one(tmp_path):
+    layout = {"layout": "judgements", "agent": "judge", "first": "one", "second": "two", "answer": "won"}
+    items = {"reply": {"kind": "pairwise", "serves": {"a": "x", "b": "y", "c": []}}}
+    areas = {"quality": {"goals": ["x", "y"], "conflict": 1.0, "items": items}}
+    study = datasets.Study.from_dict({"title": "t", "table": layout, "areas": areas})
+
+    def read(name, judges, seed):
+        rng = np.random.default_rng(seed)
+        rows = [(j, *p, p[rng.integers(2)]) for j in judges for p in ("ab", "bc", "ca", "ab")]
+        lines = "\n".join(",".join(row) for row in [("judge", "one", "two", "won"), *rows])
+        (tmp_path / name).write_text(lines + "\n")
+        return lines, datasets.read_table(tmp_path / name, study)
+
+    first, old = read("one.csv", "uvw", 1)
+    second, new = read("two.csv", "wxyz", 2)
+    (tmp_path / "both.csv").write_text("\n".join([first, *second.splitlines()[1:]]) + "\n")
+    assert join(old, new).data_hash == datasets.read_table(tmp_path / "both.csv", study).data_hash
