@@ -8,6 +8,7 @@ if __name__ != "dissensus.inference":
     raise ImportError("import dissensus.inference, not inference")
 
 from .agents import agents_posterior
+from .agents_table import write_agents
 from .calibration import calibrate
 from .choose_goals import choose_goals
 from .compare import compare
@@ -82,4 +83,5 @@ __all__ = [
     "update",
     "what_if",
     "within_between",
+    "write_agents",
 ]

@@ -139,11 +139,23 @@ def what_if(
 def agents(
     result: Result,
     *names: Annotated[str, Parameter(name="AGENT", help="Labels of agents, such as a recommender or an AI system.")],
+    parquet: Annotated[
+        str | None, Parameter(help="Write goal probabilities and mean weights of all agents to this Parquet file.")
+    ] = None,
+    force: Annotated[bool, Parameter(negative="", help="With --parquet: replace an existing file.")] = False,
     as_json: Json = False,
     allow_unreliable: AllowUnreliable = False,
 ) -> int:
-    """Print goal and weight of some agents, with intervals."""
+    """Print goal and weight of some agents, with intervals; or write those of all."""
     loaded = load_result(result)
+    if parquet is not None:
+        with working("writing"):
+            from .inference.agents_table import write_agents  # noqa: PLC0415
+
+            number = write_agents(loaded, parquet, allow_unreliable=allow_unreliable, force=force)
+        complain(f"Written to {clean(parquet)}: {number:,} agents")
+        if not names:
+            return DONE
     with working("asking"):
         from .inference.agents import agents_posterior  # noqa: PLC0415
         from .inference.agents_report import agents_json, agents_report  # noqa: PLC0415

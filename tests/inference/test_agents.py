@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from dissensus.inference.agents import _of_area, weight_quantile
 from dissensus.inference.density import evaluate_rows
@@ -122,3 +125,24 @@ def test_every_structure_and_kind(case):
         np.testing.assert_allclose(weight[0], every.mean(axis=0) @ density.states.weight, atol=1e-10)
         assert ((weight[1] <= weight[2]) & (weight[1] >= 0) & (weight[2] <= 1)).all()
         assert (weight[2] > 0).all()
+
+
+def test_all_agents_as_a_parquet_table(fit, tmp_path):
+    path = tmp_path / "agents.parquet"
+    assert inference.write_agents(fit, path) == 32
+    table = pq.read_table(path)
+    stored = fit["agents"].to_dataset()
+    assert table.column_names == ["agent", *stored["goal"].values, "a: weight", "state"]
+    assert table["agent"].to_pylist() == _labels(fit)
+    np.testing.assert_array_equal(table["a: weight"].to_numpy(), stored["weight"].values[:, 0])
+    np.testing.assert_array_equal(
+        np.column_stack([table[label].to_numpy() for label in stored["goal"].values]), stored["goal_probability"]
+    )
+    origin = json.loads(table.schema.metadata[b"dissensus"])
+    assert set(table["state"].to_pylist()) == {origin["state"]}
+    assert origin["data_hash"] == json.loads(fit.attrs["data_hash"])
+    with pytest.raises(InputError, match="exists"):
+        inference.write_agents(fit, path)
+    inference.write_agents(fit, path, force=True)
+    with pytest.raises(InputError, match="nowhere"):
+        inference.write_agents(fit, tmp_path / "nowhere" / "agents.parquet")
