@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ..errors import shown
 from .covariates import Covariate
+from .examination import Examined
 from .numbers import KINDS as NUMBERS
 from .numbers import Numbers, number_text, numbers_at
 from .stages import Stages, order_text, orders_of, stages_at
@@ -102,6 +103,8 @@ class AreaChoices:
         ``"low_weight"`` or ``"no_goal"``, see :mod:`.abstain`.
     parts
         Parts of a mixture of goals where each answer may follow another of the agent's goals; 0: one goal each.
+    examined
+        What it means that items are shown at places, see :mod:`.examination`; None where none is.
     """
 
     name: str
@@ -129,6 +132,7 @@ class AreaChoices:
     passing_means: str = "low_weight"
     numbers: tuple[Numbers, ...] = ()
     parts: int = 0
+    examined: Examined | None = None
 
     @property
     def is_pass(self) -> NDArray[np.bool_]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..errors import shown
 from .conditions import parse_condition
+from .examination_check import check_log, checked_log_examination
 from .log_study import CATEGORY, ITEM, OUTCOME, POSITION, Condition, ItemTable, Log, LogReading
 from .study import Area, Item, Table
 from .validation import StudyFaults, hint, kind_of, listed, parse_part
@@ -28,6 +29,7 @@ def checked_log(raw: Any, faults: StudyFaults) -> Log | None:
     before = len(faults.found)
     head = dict(raw)
     items_raw, readings_raw = head.pop("items", None), head.pop("readings", {})
+    examination = checked_log_examination(head.pop("examination"), faults) if "examination" in head else None
     items = None if items_raw is None else parse_part(ItemTable, items_raw, "log.items", faults)
     if not isinstance(readings_raw, dict):
         message = f"'log.readings' is {kind_of(readings_raw)}."
@@ -41,10 +43,12 @@ def checked_log(raw: Any, faults: StudyFaults) -> Log | None:
     if log is None or len(faults.found) > before:
         return None
     whole = {name: reading for name, reading in readings.items() if reading is not None}
-    log = log.model_copy(update={"items": items, "readings": whole})
+    log = log.model_copy(update={"items": items, "readings": whole, "examination": examination})
     for name, reading in log.ways:
         _check_reading(log, name, reading, faults)
     _check_columns(log, faults)
+    if log.examination is not None:
+        check_log(log, faults)
     return log if len(faults.found) == before else None
 
 
@@ -156,7 +160,7 @@ def check_alone(log: Log, table: Table, faults: StudyFaults) -> None:
 
 def check_questions(log: Log, areas: list[Area], faults: StudyFaults) -> None:
     """Check that every reading asks something of the study, and that answers by a rule are options."""
-    items = {item.column: item for area in areas for item in area.items}
+    items = {item.asked: item for area in areas for item in area.items}
     reserved = {ITEM, CATEGORY, POSITION}
     for name, reading in log.ways:
         header = f"[log.readings.{name}]" if name else "[log]"

@@ -116,6 +116,7 @@ def choices_of_counts(
             fault = Fault(code="answer-twice", message=message, remedy=remedy, file=source, count=len(several))
             faults.append(fault)
         answers[asked.name] = np.where(table.any(axis=1), table.argmax(axis=1), -1)
+    faults += _at_several_places(study, answers, labels, source)
     groups, group = _groups(study, rows, agent, labels, source, faults, noticed)
     if faults:
         raise InputError(faults)
@@ -135,6 +136,8 @@ def _rows(study: Study, part: Counts, events: Events, faults: list[Fault]) -> _R
         if part.question is not None
         else table.column("question").to_numpy().astype(np.int64)
     )
+    if "place" in table.column_names:
+        item = _at_place(study)[item, table.column("place").to_numpy().astype(np.int64)]
     option_of = np.full((len(study.items), max(1, len(part.labels))), -1, dtype=np.int64)
     known = {text: place for place, text in enumerate(part.labels)}
     for place, asked in enumerate(study.items):
@@ -150,6 +153,32 @@ def _rows(study: Study, part: Counts, events: Events, faults: list[Fault]) -> _R
         codes, texts = encoded(table.column("group"), part.reading.group, events.source)
         group = np.array([*(text or None for text in texts), None], dtype=object)[codes]
     return _Rows(agents, agent_of_row, group, item, option, n)
+
+
+def _at_place(study: Study) -> NDArray[np.int64]:
+    """Return which item an item is at each place, (item, place); itself where it has none."""
+    assert study.log is not None and study.log.examination is not None
+    places = study.log.examination.places
+    which = {(item.asked, item.place): k for k, item in enumerate(study.items)}
+    return np.array([[which.get((item.asked, place), k) for place in places] for k, item in enumerate(study.items)])
+
+
+def _at_several_places(
+    study: Study, answers: dict[str, NDArray[np.integer]], labels: NDArray[np.object_], source: str
+) -> list[Fault]:
+    """Return a fault for each item that is answered once and that some agent answers at several places."""
+    times: dict[str, NDArray[np.int64]] = {}
+    for item in study.items:
+        if item.place is not None and not item.repeated:
+            times[item.asked] = times.get(item.asked, 0) + (answers[item.name] >= 0).astype(np.int64)
+    faults = []
+    for name, number in times.items():
+        several = np.flatnonzero(number > 1)
+        if len(several):
+            message = f"Agent {shown(labels[several[0]])} answers item {shown(name)} at {number[several[0]]} places."
+            remedy = "Write repeated = true below the item."
+            faults.append(Fault(code="answer-twice", message=message, remedy=remedy, file=source, count=len(several)))
+    return faults
 
 
 def _text_of_agents(part: Counts, events: Events) -> tuple[NDArray[np.int64], NDArray[np.object_]]:

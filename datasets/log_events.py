@@ -242,7 +242,8 @@ def _not_modelled(log: Log) -> list[Finding]:
     findings = []
     for key, how in unused.items():
         column = getattr(log, key)
-        if column is not None and not (key == POSITION and any(way.question == POSITION for _, way in log.ways)):
+        used = any(way.question == POSITION for _, way in log.ways) or log.examination is not None
+        if column is not None and not (key == POSITION and used):
             message = f"The {key} in column {shown(column)} is checked and not used: an answer counts the same {how}."
             findings.append(Finding(f"{key}-unused", message))
     for name, way in log.ways:

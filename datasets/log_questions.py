@@ -31,7 +31,9 @@ def question_of(
     """Return which item of the study an event is about: a position in its items."""
     log = study.log
     assert log is not None
-    place = {item.column: i for i, item in enumerate(study.items)}
+    place: dict[str, int] = {}
+    for i, item in enumerate(study.items):
+        place.setdefault(item.asked, i)
     if reading.question in place and reading.question not in {ITEM, CATEGORY, POSITION}:
         return place[str(reading.question)]
     column = str(log.position if reading.question == POSITION else log.item)
@@ -43,7 +45,7 @@ def question_of(
     else:
         rows, names = np.arange(len(values.texts)), values.texts
     code = np.array([place.get(name, -1) for name in names], dtype=np.int64)
-    absent = [item.column for item in study.items if item.column not in set(names)]
+    absent = [name for name in place if name not in set(names)]
     if absent and len(log.ways) == 1:
         what = {ITEM: "item", CATEGORY: "category", POSITION: "position"}[str(reading.question)]
         faults = []
@@ -78,6 +80,31 @@ def _note_twice(study: Study, rows: NDArray[np.integer], code: NDArray[np.intege
     for area in sorted(set(pairs["area"][pairs.duplicated()])):
         message = "Items that belong to several categories of this area count in each: one event is several answers."
         findings.append(Finding("counted-twice", message, area=study.areas[area].name))
+
+
+def place_of(events: Events, study: Study, reading: LogReading, question: Codes | int, values_of: Any) -> Codes | None:
+    """Return at which place an event stands; None where it asks nothing that is shown at places."""
+    log = study.log
+    assert log is not None
+    given = log.examination
+    at_place = study.items[question].place is not None if isinstance(question, int) else given is not None
+    if given is None or reading.answer != OUTCOME or not at_place:
+        return None
+    values: Values = values_of(str(log.position))
+    _refuse_null(events, values, "no-place", "The event has no position.")
+    met = np.array([meets(values, condition) for condition in given.places.values()])
+    faults = []
+    for row in np.flatnonzero(met.sum(axis=0) != 1)[:LISTED]:
+        text = str(values.texts[row])
+        several = listed(name for name, one in zip(given.places, met[:, row], strict=True) if one)
+        message = f"Position {shown(text)} is {several or 'no place'} by [log.examination]."
+        remedy = "Let each position meet the condition of one place; which events count is said by 'where'."
+        where, n = events.place(values.name, text), int(values.counts[row])
+        faults.append(Fault(code="no-place", message=message, remedy=remedy, value=brief(text), count=n, **where))
+    if faults:
+        raise InputError(faults)
+    rows = np.arange(len(values.texts))
+    return Codes(values.short, events.small(values.codes(rows, met.argmax(axis=0))))
 
 
 def answer_of(

@@ -48,6 +48,8 @@ class Plan:
     furthest
         Columns of the slate and of the item when of the events of an agent on an item in a slate that of the largest
         answer counts; else None.
+    place
+        At which place the item stands; None where places make no difference.
     """
 
     agent: tuple[str, ...]
@@ -58,6 +60,7 @@ class Plan:
     once: bool = False
     latest: tuple[str, str] | None = None
     furthest: tuple[str, str] | None = None
+    place: Codes | None = None
 
 
 def counted_events(events: Frame, plan: Plan) -> Frame:
@@ -118,18 +121,19 @@ def reduce_events(events: Frame, plan: Plan) -> Frame:
     -------
     LazyFrame
         One row per agent, question and answer that occur: the columns of the agent under the names ``agent0``, …,
-        ``group`` where there is one, ``question`` and ``answer`` as codes, and ``n``, how often. Events on which the
-        plan has no code are not counted.
+        ``group`` where there is one, ``question``, ``answer`` and ``place`` as codes, and ``n``, how often. Events on
+        which the plan has no code are not counted.
     """
     frame = _answered(events, plan) if plan.furthest is None else _in_slates(events, plan)
     if plan.latest is not None:  # several of one time and outcome
         frame = frame.unique(subset=[*plan.agent, plan.latest[0]], keep="any")
     frame = _coded(frame, "question", plan.question)
+    frame = frame if plan.place is None else _coded(frame, "place", plan.place)
     parts = [nw.col(column).alias(f"agent{place}") for place, column in enumerate(plan.agent)]
     if plan.group is not None:
         parts.append(nw.col(plan.group).alias("group"))
     # a code that is the same for all stays out of the keys: engines differ in what they group by
-    told = [name for name in ("question", "answer") if not isinstance(getattr(plan, name), int)]
+    told = [name for name in ("question", "answer", "place") if isinstance(getattr(plan, name), Codes)]
     keys = [f"agent{place}" for place in range(len(plan.agent))]
     keys += ["group"] if plan.group is not None else []
     counts = frame.select(*parts, *map(nw.col, told)).group_by(*keys, *told).agg(nw.len().alias("n"))
@@ -151,6 +155,8 @@ def _coded(frame: Frame, name: str, codes: Codes | int) -> Frame:
 def _in_slates(events: Frame, plan: Plan) -> Frame:
     """Return one row per agent, slate and item, with the largest and the least answer."""
     assert plan.furthest is not None
-    keys = dict.fromkeys((*plan.agent, *((plan.group,) if plan.group is not None else ()), *plan.furthest))
+    beside = [plan.group] if plan.group is not None else []
+    beside += [plan.place.column] if plan.place is not None else []
+    keys = dict.fromkeys((*plan.agent, *beside, *plan.furthest))
     ends = (nw.col("answer").max().alias("most"), nw.col("answer").min().alias("least"))
     return _answered(events, plan).group_by(*keys).agg(*ends).rename({"most": "answer"})

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from .examination import LogExamination
 from .study_part import Part, Text, Texts
 
 OUTCOME, ITEM, CATEGORY, POSITION = "outcome", "item", "category", "position"
@@ -94,7 +95,7 @@ class Log(LogReading):
         Column of the time: whole numbers since 1970 in one unit, or text that starts with year-month-day.
     position, slate, propensity
         Columns of the place at which the item was shown, of the impression it was part of, and of the probability
-        with which it was shown there. They are checked; no part of the model uses them yet.
+        with which it was shown there. They are checked; of them the model uses the position, with ``examination``.
     shown
         Column of the items that were shown, a list or text with ``shown_separator`` between them, one of which is the
         item of the event.
@@ -121,6 +122,8 @@ class Log(LogReading):
         ``"{policy}/men/men.csv"``.
     systems
         Names of groups that are AI systems or other machines, not people.
+    examination
+        How likely each place is looked at, ``[log.examination]``; None where all events count as looked at.
     items
         The item table.
     readings
@@ -143,6 +146,7 @@ class Log(LogReading):
     columns: Texts = ()
     path: Text | None = None
     systems: Texts = ()
+    examination: LogExamination | None = None
     items: ItemTable | None = None
     readings: dict[Text, LogReading] = Field(default_factory=dict)
 

@@ -17,7 +17,7 @@ from .log_counts import Counts, choices_of_counts
 from .log_events import check_events
 from .log_files import check_schema, log_files, refuse_same
 from .log_items import MAX_ITEMS, Categories, read_items
-from .log_questions import answer_of, question_of
+from .log_questions import answer_of, place_of, question_of
 from .log_reduce import Codes, Plan, counted_events, last_twice, never_shown, reduce_events
 from .log_source import Events, events_of_files, events_of_frame
 from .log_study import OUTCOME, Condition, Log, LogReading
@@ -163,10 +163,12 @@ def _counts(
 
     faults: list[Fault] = []
     question: Codes | int = 0
+    place: Codes | None = None
     answer: Codes | int = 0
     labels: tuple[str, ...] = ()
     try:
         question = question_of(events, study, reading, categories, values_of, findings)
+        place = place_of(events, study, reading, question, values_of)
     except InputError as error:
         faults += error.faults
     try:
@@ -184,6 +186,7 @@ def _counts(
         once=log.on_duplicate == "keep_one",
         latest=latest,
         furthest=furthest,
+        place=place,
     )
     if latest is not None and reading.answer == OUTCOME:
         _refuse_last_twice(events, plan, str(log.outcome), str(log.item))

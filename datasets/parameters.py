@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, logit
 
+from .examination import examined_items, prior_of_places
 from .study import Area, Item, Priors, passing
 
 Parameters = dict[str, NDArray[np.float64]]
@@ -68,6 +69,7 @@ def draw_parameters(
         ``weight_concentration``, scalars; ``baseline`` (option,); with stated importance ``importance_scale``
         (importance,); where goals are learned ``affinity`` (goal, option); where agents may
         follow several goals ``goal_mixing``, a scalar; with features of options ``coefficient`` (feature,);
+        where places are looked at with learned probabilities ``examination`` (place − 1,), those of all but the first;
         where agents may pass ``pass_share`` (item with passing,), how many of those of weight ½ pass, or of
         those as like to have a goal as not, and ``pass_scale``; with counts and durations ``typical`` and ``spread``
         (number,), see :func:`.draw_numbers`; with groups or periods ``group_goal_share`` (group, state) and
@@ -141,6 +143,10 @@ def _draw_more(area: Area, priors: Priors, rng: np.random.Generator) -> Paramete
     n_features = sum(len(item.features) for item in area.items)
     if n_features:
         drawn["coefficient"] = priors.taste_sd * rng.standard_normal(n_features)
+    examined = examined_items(area)
+    if examined is not None and examined.learned:
+        middle = prior_of_places(len(examined.places), priors)
+        drawn["examination"] = expit(middle + priors.examination[1] * rng.standard_normal(len(middle)))
     return drawn
 
 
@@ -167,7 +173,9 @@ def _draw_baseline(area: Area, sd: float, rng: np.random.Generator) -> NDArray[n
     stated = _is_stated(area)
     if area.baseline == "uniform" and not stated.any():
         return uniform_baseline(area)
-    free = np.concatenate([_of_answers(item, _softmax(sd * _normals(item.n_answers, rng))) for item in area.items])
+    drawn = [_of_answers(item, _softmax(sd * _normals(item.n_answers, rng))) for item in area.items]
+    examined = examined_items(area)
+    free = np.concatenate(drawn if examined is None else [drawn[first] for first in examined.same_as])
     names = list(dict.fromkeys(name for item in area.items for name in item.compared))
     if names:
         strength, tie = sd * _zero_sum(rng.standard_normal(len(names))), sd * rng.standard_normal()
@@ -273,6 +281,13 @@ def passed_of(parameters: Parameters) -> tuple[NDArray[np.float64], NDArray[np.f
     return (parameters["pass_share"], parameters["pass_scale"]) if "pass_share" in parameters else None
 
 
+def _refuse_other_places(area: Area, baseline: NDArray[np.float64], about: str) -> None:
+    examined, each = examined_items(area), np.split(baseline, _ends(area))
+    same = range(len(each)) if examined is None else examined.same_as
+    if any(not np.array_equal(own, each[first]) for own, first in zip(each, same, strict=True)):
+        raise ValueError(f"{about} that differs between places at which the same is shown")
+
+
 def _checked(area: Area, name: str, value: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.float64]:
     """Return a parameter as an array, or say what is wrong with it."""
     array = np.array(value, dtype=np.float64)
@@ -295,6 +310,7 @@ def _checked(area: Area, name: str, value: ArrayLike, shape: tuple[int, ...]) ->
         total = np.add.reduceat(array, np.cumsum([0, *(len(item.serves) for item in area.items[:-1])]))
         if (area.rule == "luce" or area.kinds) and not array[~passing(area)].all():
             raise ValueError(f"{about} with a 0, which the rule 'luce' takes the logarithm of")
+        _refuse_other_places(area, array, about)
     else:
         return array
     if not np.allclose(total, 1, rtol=0, atol=1e-9):

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..errors import Fault, InputError
 from .choices import AreaChoices, Choices, Finding, Truth
 from .covariates import Covariate, kept, refuse_many_strata
+from .examination import examined_items
 from .numbers import Measured, Numbers, kept_numbers, measured_once, number_codes, numbers_at, numbers_of
 from .situations import Situations, agent_codes, situation_stages
 from .stages import Stages, best_worst_stages, kept_stages, ranking_stages, stages_at
@@ -273,6 +274,7 @@ def area_choices(
         passes=passes if (passes := passing(area)).any() else None,
         passing_means="low_weight" if area.abstain is None else area.abstain.means,
         parts=area.mixture_parts,
+        examined=examined_items(area),
     )
 
 
@@ -311,6 +313,8 @@ def _refuse_empty(areas: Sequence[AreaChoices], n: int, n_read: int, source: str
     faults = []
     for area in areas:
         answered = area.answered.any(axis=0)
+        if area.examined is not None:  # what is shown at one place at least is asked
+            answered = np.bincount(area.examined.same_as, answered, minlength=len(answered))[area.examined.same_as] > 0
         for item, any_answer in zip(area.items, answered, strict=True):
             if not any_answer:
                 message = f"Nobody answered item {item!r} of area {area.name!r}."

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..forward_model.choice_rules import draw_options
 from .answer_probability import option_probabilities
 from .choices import Choices, Truth
+from .examination import examination_of, seen_through
 from .judgements import long_study
 from .mixtures import draw_mixtures, mixed_probabilities
 from .numbers import Measured, draw_numbers
@@ -64,6 +65,7 @@ def simulate(
         ``affinity``, (goal, option), where goals are learned, see :func:`.learned_probability`;
         ``goal_mixing``, from 0, one goal each, to 1, where agents may follow several;
         ``typical`` and ``spread``, (number,), positive, of counts and durations, see :func:`.draw_numbers`;
+        ``examination``, (place − 1,), of all places but the first where they are learned, see :mod:`.examination`;
         ``pass_share``, (item with passing,), and ``pass_scale``, positive, see :mod:`.abstain`;
         with ``groups`` or periods also ``group_goal_share``, (group, goal), and ``group_weight_mean``, (group,), of
         agents with mean covariates;
@@ -155,6 +157,7 @@ def simulate(
             passed=passed_of(parameters[area.name]),
             numbers=[parameters[area.name].get(name, np.zeros(0)) for name in ("typical", "spread")],
             mixture=mixture,
+            examination=examination_of(area, parameters[area.name].get("examination")),
         )
 
     labels = np.arange(1, n_agents + 1).astype(str).astype(object)
@@ -220,6 +223,7 @@ def _draw_answers(
     passed: tuple[NDArray[np.float64], NDArray[np.float64]] | None,
     numbers: list[NDArray[np.float64]],
     mixture: NDArray[np.float64] | None = None,
+    examination: NDArray[np.float64] | None = None,
 ) -> dict[str, Given]:
     """Draw the answers of all agents to the items of one area, in the form :func:`build_choices` takes."""
     n = len(goal)
@@ -237,6 +241,8 @@ def _draw_answers(
         if mixture is not None:
             of = baseline, weight[rows], scale
             p = np.where(held[rows, None] < 0, p, mixed_probabilities(area, *of, mixture[rows], single=single))
+        if examination is not None:
+            p = seen_through(area, p, examination)
         drawn = draw_options(p, item_of_option, rng) - starts  # (agent, item)
         for position, item in enumerate(area.items):
             if item.name in elsewhere:
@@ -381,14 +387,14 @@ def _study_of_table(study: Study, groups: Sequence[str]) -> Study:
     changes["group"] = (table.group or _free("group", used | {changes["agent"]})) if groups else None
     if table.period is not None:
         changes |= {"group": None, "periods": tuple(groups), "systems": ()}
-        return study.model_copy(update={"table": table.model_copy(update=changes)})
+        return study.model_copy(update={"table": table.model_copy(update=changes), "log": None})
     # declaring the groups keeps their order; where the study declares them, their codes are kept
     if not set(groups) <= set(table.groups):
         changes["groups"] = {name: (name,) for name in groups}
     elif not groups:
         changes["groups"] = {}
     changes["systems"] = tuple(name for name in table.systems if name in groups)
-    return study.model_copy(update={"table": table.model_copy(update=changes)})
+    return study.model_copy(update={"table": table.model_copy(update=changes), "log": None})
 
 
 def _free(name: str, used: set[Any]) -> str:

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from .abstain import Abstain
 from .covariate_study import CovariateColumn
+from .examination import Examination
 from .log_study import Log
 from .numbers import KINDS as NUMBERS
 from .stated import Stated
@@ -244,6 +245,10 @@ class Item(Part):
         For ``"count"`` the column that says how long, or among how many, it was counted.
     stated
         For ``"importance"`` the form in which it is stated; None for levels.
+    place
+        The place at which it is shown, see :mod:`dissensus.datasets.examination`; None where it is in full view.
+    shown
+        What is shown there, the same for items that are one at several places; by default the item's name.
     """
 
     name: Text
@@ -263,6 +268,13 @@ class Item(Part):
     passes: Texts = ()
     stated: Stated | None = None
     exposure: Text | None = None
+    place: Text | None = None
+    shown: Text | None = None
+
+    @property
+    def asked(self) -> str:
+        """What tells it from others where places are told apart from it: what it shows, or its column."""
+        return self.shown or self.column
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -342,6 +354,8 @@ class Area(Part):
         Weight of the area in overall scores, ≥ 0.
     abstain
         What passing means; None where it is no answer.
+    examination
+        How likely items at places are looked at; None where all are in full view.
     items
         Its J items.
     """
@@ -357,6 +371,7 @@ class Area(Part):
     learned: bool = False
     weights: Literal["free", "one"] = "free"
     abstain: Abstain | None = None
+    examination: Examination | None = None
     several: bool = False
     parts: Size | None = None
     items: tuple[Item, ...] = ()
@@ -452,6 +467,9 @@ class Priors(Part):
         the logarithm of a duration (log-normal).
     goal_mixing
         Beta of the mixing r of agents with several goals: 0 is one goal each, 1 the most that the parts allow.
+    examination
+        η and standard deviation: the logit of the learned examination probability of the k-th place is normal about
+        that of k^(−η).
     """
 
     goal_share: Positive = 1.0
@@ -471,6 +489,7 @@ class Priors(Part):
     duration_median: Pair = (30.0, 2.0)
     duration_spread: Pair = (0.75, 0.5)
     goal_mixing: Pair = (1.0, 1.0)
+    examination: Pair = (1.0, 1.0)
 
 
 class Study(Part):
@@ -549,11 +568,12 @@ class Study(Part):
         for area in plain["areas"].values():
             area["items"] = {item.pop("name"): item for item in area["items"]}
             for item in area["items"].values():
-                for key in ("stated", "exposure"):
+                for key in ("stated", "exposure", "place", "shown"):
                     if item[key] is None:
                         del item[key]
-            if area["abstain"] is None:
-                del area["abstain"]
+            for key in ("abstain", "examination"):
+                if area[key] is None:
+                    del area[key]
         plain["table"] = _without_none(plain["table"])
         for key in ("depends_on", "covariates", "covariate_missing", "periods"):
             if getattr(self.table, key) == Table.model_fields[key].get_default(call_default_factory=True):

@@ -14,6 +14,7 @@ from ..forward_model.problem_area import conflict_matrix
 from .abstain import Abstain
 from .abstain_check import check_passing, checked_abstain, with_passing
 from .covariate_check import check_covariates
+from .examination_check import check_examination, checked_examination, with_places
 from .importance_item import importance_item
 from .item_check import check_kind, check_objects, check_situations, with_sides
 from .judgements import check_judgements, with_pairs
@@ -71,6 +72,9 @@ def checked_study(raw: Mapping[str, Any], *, file: str | None = None, text: str 
     if table is not None and table.layout == "judgements":
         areas_raw = with_pairs(areas_raw, table, faults)
         refuse_large({"table": table_raw, "areas": areas_raw}, faults)
+    if log is not None and log.examination is not None:
+        areas_raw = with_places(areas_raw, log, faults)
+        refuse_large({"log": raw["log"], "areas": areas_raw}, faults)
     areas = _areas(areas_raw, faults)
     if table is not None and log is not None:
         check_alone(log, table, faults)
@@ -212,6 +216,8 @@ def _area(name: str, raw: Any, faults: StudyFaults) -> Area | None:
     stated = importance_item(name, raw.pop("importance"), faults) if "importance" in raw else None
     passing = raw.pop("abstain", None)
     abstain = None if passing is None else checked_abstain(name, passing, faults)
+    places = raw.pop("examination", None)
+    examination = None if places is None else checked_examination(name, places, faults)
     known = (*Area.model_fields, "importance")
     area = parse_part(Area, {**raw, "name": name}, path, faults, known=known)
     goals = area.goals if area is not None else _texts(raw.get("goals"))
@@ -230,9 +236,11 @@ def _area(name: str, raw: Any, faults: StudyFaults) -> Area | None:
         # the items are kept, so that what is compared over the whole study still sees them
         return Area.model_construct(name=name, goals=goals, items=tuple(items))
     more = {"conflict": _conflict_value(conflict), "items": tuple(items), "abstain": abstain}
+    more["examination"] = examination
     area = area.model_copy(update=more)
     check_learned(area, faults)
     check_passing(area, faults)
+    check_examination(area, faults)
     check_several(area, faults)
     return area
 

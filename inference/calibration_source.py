@@ -14,6 +14,7 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "dissensus.datasets": (
         "answer_probability",
         "covariates",
+        "examination",
         "learned_goals",
         "mixtures",
         "numbers",
@@ -38,6 +39,7 @@ SOURCES: dict[str, tuple[str, ...]] = {
         "density",
         "design",
         "direct_rows",
+        "examination_table",
         "goal_mixtures",
         "importance",
         "large",

@@ -18,6 +18,7 @@ from scipy.special import gammaln, logit, logsumexp, xlog1py, xlogy
 from .. import forward_model
 from ..datasets.answer_probability import option_probabilities
 from ..datasets.choices import AreaChoices, Choices
+from ..datasets.examination import examination_of, seen_through
 from ..datasets.mixtures import mixed_probabilities
 from ..datasets.parameters import passed_of, uniform_baseline
 from ..datasets.simulate_covariates import stratum_parameters
@@ -193,7 +194,7 @@ def true_theta(density: AreaDensity, choices: Choices) -> Array:
         items = np.where(density.area.is_pass, len(density.area.items), density.area.item_of_option)
         logits = logits - (np.bincount(items, logits) / np.bincount(items))[items]
         basis = layout.baseline_basis
-        if layout.comparisons:  # strengths of objects are seen in several items
+        if layout.comparisons or layout.same_as:  # strengths of objects are seen in several items
             basis = basis - np.array([np.bincount(items, column) / np.bincount(items) for column in basis.T]).T[items]
             theta[at["baseline"]] = np.linalg.lstsq(basis, logits, rcond=None)[0]
         else:
@@ -209,6 +210,7 @@ def true_theta(density: AreaDensity, choices: Choices) -> Array:
     if any(layout.passes):
         theta[at["pass"]], theta[at["pass_scale"]] = logit(true["pass_share"]), np.log(true["pass_scale"])
     theta[at["mixing"]] = logit(true.get("goal_mixing", 0.5))
+    theta[at["place"]] = logit(true.get("examination", 0.5))
     return theta
 
 
@@ -269,6 +271,9 @@ def true_log_likelihood(density: AreaDensity, choices: Choices, study: Study) ->
             affinity=true.get("affinity"),
             passed=passed_of(dict(true)),
         )
+    examination = examination_of(written, true.get("examination"))
+    if examination is not None:
+        p = seen_through(written, p, examination)
     with np.errstate(divide="ignore"):
         log_p = np.maximum(np.log(p), -1e300)  # an option never chosen counts 0 times
     of_kind, kind = _of_agents(choices, area)

@@ -60,6 +60,7 @@ _PRIORS = {
     "passing prior": "median of the scale",
     "number prior": "sd",
     "goal-mixing prior": "concentration",
+    "examination prior": "sd",
 }
 """What is halved and doubled of each prior."""
 
@@ -233,6 +234,11 @@ def _alternatives(
                 "goal-mixing prior",
                 {"goal_mixing": tuple(v * x for v in priors.goal_mixing)},
                 lambda d: d.parameters.several,
+            ),
+            (
+                "examination prior",
+                {"examination": (priors.examination[0], priors.examination[1] * x)},
+                lambda d: d.parameters.n_places > 0,
             ),
         ):
             changed = [_with_priors(d, change) if concerned(d) else None for d in densities]

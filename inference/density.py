@@ -19,11 +19,19 @@ from ..datasets.numbers import KINDS as NUMBERS
 from ..datasets.study import Priors
 from .design import arrange
 from .direct_rows import in_products
+from .examination_table import make_examination
 from .goal_mixtures import mixture_slopes
 from .marginal import LARGE_CELLS, Evaluation, Rows, evaluate, gradients, make_rows
 from .mixed_table import Blend
 from .number_table import make_number_tables, numbers_by_pattern, pull_back_numbers
-from .option_table import OptionTable, log_option_probability, make_table, pull_back, pull_back_passing
+from .option_table import (
+    OptionTable,
+    log_option_probability,
+    make_table,
+    pull_back,
+    pull_back_passing,
+    pull_back_places,
+)
 from .parameters import (
     Parameters,
     Values,
@@ -112,9 +120,11 @@ def is_weighted(area: AreaChoices) -> bool:
 def at_face_value(area: AreaChoices) -> bool:
     """Return whether answers are taken at face value: no agent gives two answers that can say which goal it holds.
 
-    Situations never are: what was shown differs, and so do the reasons to choose it. Nor are numbers.
+    Situations never are: what was shown differs, and so do the reasons to choose it. Nor are numbers, nor what is shown
+    at places that are not always looked at.
     """
-    return bool(area.goal_answers.max(initial=0) <= 1) and not (area.has_sets | area.has_numbers).any()
+    elsewhere = area.has_sets | area.has_numbers
+    return bool(area.goal_answers.max(initial=0) <= 1) and not elsewhere.any() and area.examined is None
 
 
 def area_density(choices: Choices, area: AreaChoices, priors: Priors) -> AreaDensity:
@@ -153,6 +163,7 @@ def area_density(choices: Choices, area: AreaChoices, priors: Priors) -> AreaDen
         numbers=tuple(numbers.kind for numbers in area.numbers),
         design=arranged.design,
         several=states.parts > 0,
+        n_places=0 if area.examined is None else len(area.examined.learned),
     )
     rows = make_rows(
         area.counts,
@@ -187,6 +198,8 @@ def area_table(area: AreaChoices, states: States) -> OptionTable:
         passing_means=area.passing_means,
     )
     table = replace(table, blend=blend)
+    if area.examined is not None:
+        table = replace(table, examination=make_examination(area.examined, area.item_of_option))
     if not area.later_answers.any():
         return table
     given = (area.serves, area.item_of_option, states)
@@ -203,7 +216,9 @@ def baseline_layout(area: AreaChoices, *, free: bool = False) -> dict[str, Any]:
     if without.all():
         return {"option_sizes": ()}
     fixed = tuple(without.tolist()) if without.any() else ()
-    return {"option_sizes": _option_sizes(area), "fixed_items": fixed, "comparisons": _comparisons(area)}
+    same = () if area.examined is None else tuple(area.examined.same_as.tolist())
+    shared = {"comparisons": _comparisons(area), "same_as": same}
+    return {"option_sizes": _option_sizes(area), "fixed_items": fixed, **shared}
 
 
 def affinity_layout(area: AreaChoices) -> dict[str, Any]:
@@ -341,7 +356,7 @@ def uses_kappa(density: AreaDensity) -> bool:
 
 def option_log_probability(density: AreaDensity, values: Values) -> Array:
     """Return log P(option | state) at some values of the parameters, (D, state, option)."""
-    given = (values.baseline_logits, values.scale, values.affinity, values.passing)
+    given = (values.baseline_logits, values.scale, values.affinity, values.passing, values.places)
     return np.asarray(log_option_probability(np, density.table, *given))
 
 
@@ -503,9 +518,9 @@ def table_gradient(
         expected = np.exp(log_node_prior(np, states, values.prior_mean, values.concentration[:, None]))
         excess = totals - totals.sum(axis=2, keepdims=True) * expected
         by_a, by_b = excess @ np.log(node), excess @ np.log1p(-node)
-    by_baseline, by_scale, by_affinity = pull_back(
-        density.table, values.baseline_logits, log_p, by_table, values.scale, values.affinity, values.passing
-    )
+    logits = values.baseline_logits
+    given = (values.scale, values.affinity, values.passing, values.places)
+    by_baseline, by_scale, by_affinity = pull_back(density.table, logits, log_p, by_table, *given)
     by_taste = []
     for more, slope in later:
         by_baseline += more
@@ -526,6 +541,7 @@ def table_gradient(
         by_location=by_location,
         by_spread=by_spread,
         by_mixing=by_mixing,
+        by_places=pull_back_places(density.table, logits, log_p, by_table, values.scale, values.places),
     )
 
 

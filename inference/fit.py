@@ -34,6 +34,7 @@ from .checkpoint import Checkpoint
 from .checks import Check, prior_checks, sampling_checks
 from .density import AreaDensity, at_face_value, is_large, row_log_likelihood
 from .design_notes import design_checks
+from .examination_checks import examination_checks
 from .finite_draws import filled, unknown_where
 from .identification import identification_checks
 from .large import looked_at
@@ -349,6 +350,7 @@ def _run_checks(
         *prior_checks(fitted, scores, flat, rng, shares=job.shares),
         *identification_checks(fitted.density),
         *mixing_checks(fitted.density, flat),
+        *examination_checks(fitted.density, flat),
         *predictive_checks(some, flat),
         *misfit_checks(some, flat, rng, uncertain=job.uncertain),
         *_some_agents(fitted.density, some),

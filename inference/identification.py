@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.special import logit
 
 from ..datasets.choices import AreaChoices, Choices
+from ..datasets.examination import prior_of_places
 from ..datasets.numbers import Numbers
 from ..datasets.parameters import number_priors
 from ..datasets.stages import Stages
@@ -34,7 +35,7 @@ from .density import (
     state_prior,
 )
 from .number_information import number_gradients, number_tables, numbers_log_probability, simulated_numbers
-from .option_table import pull_back, pull_back_passing
+from .option_table import pull_back, pull_back_passing, pull_back_places
 from .parameters import Parameters, Values, constrain, draw_prior, pull_back_values
 from .stage_information import agent_gradients, later_log_probability, simulated_stages, stage_tables
 from .states import log_node_prior
@@ -138,6 +139,8 @@ def _prior_means(density: AreaDensity) -> Array:
     theta[parameters.slices["scale"]] = np.log(parameters.priors.importance_scale[0])
     theta[parameters.slices["pass"]] = logit(parameters.priors.pass_share[0])
     theta[parameters.slices["pass_scale"]] = np.log(parameters.priors.pass_scale[0])
+    if parameters.n_places:
+        theta[parameters.slices["place"]] = prior_of_places(1 + parameters.n_places, parameters.priors)
     if parameters.numbers:
         (theta[parameters.slices["location"]], _), (theta[parameters.slices["spread"]], _) = number_priors(
             parameters.numbers, parameters.priors
@@ -253,7 +256,7 @@ def score_vectors(
     posterior -= posterior.max(axis=1, keepdims=True)
     np.exp(posterior, out=posterior)
     posterior /= posterior.sum(axis=1, keepdims=True)
-    by_baseline, by_scale, by_affinity, by_passed = _by_table(density, values, log_p, posterior, counts)
+    by_baseline, by_scale, by_affinity, by_passed, by_looked = _by_table(density, values, log_p, posterior, counts)
     by_taste = [np.zeros((n, 0))]
     for table, parts in zip(tables, evaluated, strict=True):
         more, slope = agent_gradients(table, parts, posterior)
@@ -265,7 +268,7 @@ def score_vectors(
     by_goal, by_mixing = _by_prior(density, values, posterior, group)
     pieces = [(own_prior * by_goal[:, None]).reshape(n, -1), by_baseline, by_scale, by_affinity]
     by_numbers = number_gradients(measured, values, posterior)
-    pieces += [tastes, by_passed, by_numbers, by_mixing]
+    pieces += [tastes, by_passed, by_numbers, by_mixing, by_looked]
     if values.prior_mean is not None and values.concentration is not None:
         goals = states.n_mixtures * len(states.node)
         nodes = posterior[:, :goals] @ np.tile(np.eye(len(states.node)), (states.n_mixtures, 1))
@@ -276,10 +279,11 @@ def score_vectors(
     piece = np.hstack(pieces)
     # The map from these gradients to those by the coordinates is linear and common to all agents.
     unit = np.eye(piece.shape[1])
-    sizes = np.cumsum([h * k, density.n_options, *(part.shape[1] for part in pieces[2:8])])
-    by_share, by_option, by_each_scale, by_each_affinity, by_each_taste, by_each_pass, by_number, by_mix, by_shape = (
-        np.split(unit, sizes, axis=1)
+    sizes = np.cumsum([h * k, density.n_options, *(part.shape[1] for part in pieces[2:9])])
+    by_share, by_option, by_each_scale, by_each_affinity, by_each_taste, by_each_pass, *rest = np.split(
+        unit, sizes, axis=1
     )
+    by_number, by_mix, by_place, by_shape = rest
     by_location, by_spread = np.split(by_number, 2, axis=1)
     shape = by_shape.reshape(len(unit), h, 2) if density.parameters.weighted else None
     theta = np.broadcast_to(point, (len(unit), len(point)))
@@ -298,6 +302,7 @@ def score_vectors(
         by_location=by_location if measured else None,
         by_spread=by_spread if measured else None,
         by_mixing=by_mix if by_mix.size else None,
+        by_places=by_place if by_place.size else None,
     )
     return np.asarray(piece @ chain)
 
@@ -316,10 +321,11 @@ def _by_prior(density: AreaDensity, values: Values, posterior: Array, group: NDA
     return by_goal, by_mixing
 
 
-def _by_table(
-    density: AreaDensity, values: Values, log_p: Array, posterior: Array, counts: Array
-) -> tuple[Array, Array, Array, Array]:
-    """Return the gradient of each agent's log likelihood by baselines, scales, affinities and passing, (agent, ...)."""
+def _by_table(density: AreaDensity, values: Values, log_p: Array, posterior: Array, counts: Array) -> tuple[Array, ...]:
+    """Return the gradient of each agent's log likelihood by what makes the table, (agent, ...).
+
+    By baselines, scales, affinities, passing and examination.
+    """
     parts: list[tuple[Array, ...]] = []
     step = max(1, _CELLS // log_p.size)
     for start in range(0, len(counts), step):
@@ -330,13 +336,15 @@ def _by_table(
             if values.affinity is None
             else np.broadcast_to(values.affinity, (len(slope), *values.affinity.shape[1:]))
         )
-        given = (values.scale, affinity, values.passing)
+        given = (values.scale, affinity, values.passing, values.places)
         found = pull_back(density.table, values.baseline_logits, log_p, slope, *given)
         by_passing = pull_back_passing(density.table, log_p, slope, values.passing)
         by_affinity = np.zeros((len(slope), 0)) if found[2] is None else found[2].reshape(len(slope), -1)
-        parts.append((*found[:2], by_affinity, np.zeros((len(slope), 0)) if by_passing is None else by_passing))
-    by_baseline, by_scale, by_affinity, by_passed = (np.concatenate(pieces) for pieces in zip(*parts, strict=True))
-    return by_baseline, by_scale, by_affinity, by_passed
+        by_places = pull_back_places(density.table, values.baseline_logits, log_p, slope, values.scale, values.places)
+        none = np.zeros((len(slope), 0))
+        last = (none if one is None else one for one in (by_passing, by_places))
+        parts.append((*found[:2], by_affinity, *last))
+    return tuple(np.concatenate(pieces) for pieces in zip(*parts, strict=True))
 
 
 def _share_slope(density: AreaDensity, point: Array) -> Array:
@@ -410,6 +418,7 @@ def item_rule(area: AreaChoices) -> str | None:
     n_parameters += layout.size - 2  # what is beside the mean and concentration of the weights, counted above
     n_parameters += int((~area.states_goals).sum())  # a scale for each stated importance
     n_parameters += int(area.is_pass.any()) + 2 * len(area.numbers)
+    n_parameters += 0 if area.examined is None else len(area.examined.learned)
     n_patterns = possible_patterns(area)
     if n_parameters <= n_patterns - 1:
         return None

@@ -182,6 +182,7 @@ _WORDS = {
     "share_effect": "effect of {} on goals",
     "mean_effect": "effect of {} on weights",
     "mixing": "how far agents mix goals",
+    "place": "examination of {}",
 }
 
 
@@ -203,6 +204,9 @@ def coordinate_names(density: AreaDensity) -> list[str]:
         elif block == "affinity":
             for goal in density.area.goals if size else ():
                 names += [_WORDS[block].format(repr(goal))] * (size // layout.n_learned)
+        elif block == "place":
+            learned = () if density.area.examined is None else density.area.examined.learned
+            names += [_WORDS[block].format(repr(place)) for place in learned]
         else:
             names += [_WORDS[block]] * size
     return names

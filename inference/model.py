@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..datasets.choices import Choices
+from ..datasets.examination import prior_of_places
 from ..datasets.parameters import number_priors
 from ..datasets.study import Priors
 from ..datasets.zero_sum import zero_sum_basis
@@ -82,6 +83,9 @@ def flat_coords(densities: tuple[AreaDensity, ...]) -> dict[str, list[str]]:
     several = [d.area.name for d in densities if d.parameters.several]
     if several:
         coords["several_area"] = several
+    places = [name for d in densities for name in place_names(d)]
+    if places:
+        coords["place"] = places
     return coords | ({"group": groups} if groups else {})
 
 
@@ -126,6 +130,12 @@ def number_items(density: AreaDensity) -> list[str]:
     return [density.area.items[numbers.item] for numbers in density.area.numbers]
 
 
+def place_names(density: AreaDensity) -> list[str]:
+    """Return the names of the places whose examination probability is learned, with their area, (place,)."""
+    examined = density.area.examined
+    return [] if examined is None else [label(density.area.name, place) for place in examined.learned]
+
+
 def share_names(density: AreaDensity) -> tuple[str, ...]:
     """Return the names of an area's goal shares: its goals, and "no goal" where an agent may hold none."""
     return (*density.area.goals, *(("no goal",) if density.area.no_goal else ()))
@@ -154,7 +164,8 @@ def build_model(choices: Choices, priors: Priors | dict[str, Any] | None = None)
         (passed_item: of those of weight ½) and ``pass_scale`` (passed_area), with counts and durations ``typical`` and
         ``spread`` (number), where goals are learned ``goal_answer``
         (goal_option: the probability of each option to an agent of weight 1 who holds a goal, goals in no order),
-        where agents follow several goals ``goal_mixing`` (several_area: 0 one goal each, 1 the most) and
+        with places whose examination is learned ``examination`` (place: of all but the first), where agents follow
+        several goals ``goal_mixing`` (several_area: 0 one goal each, 1 the most) and
         ``goal_spread`` (several_area: the mean over agents of 1 − Σ μ², 0 for those of one goal or none) and,
         with groups or periods, ``group_goal_share`` (group, goal) and ``group_weight_mean`` (group, area), those of
         its agents on average; with covariates ``covariate_goal`` (covariate, goal) and ``covariate_weight`` (covariate,
@@ -222,6 +233,7 @@ _DIMS: dict[str, tuple[str, ...]] = {
     "covariate_weight": ("covariate", "area"),
     "goal_mixing": ("several_area",),
     "goal_spread": ("several_area",),
+    "examination": ("place",),
 }
 
 
@@ -294,6 +306,9 @@ def _add_area(density: AreaDensity) -> dict[str, Any]:
     if layout.numbers:
         location, spread = _numbers(name, layout)
         parts |= {"typical": pt.exp(location), "spread": spread}
+    places = _places(name, layout)
+    if layout.n_places:
+        parts["examination"] = pm.math.sigmoid(places)
     rows, affinity = density.rows, None
     if layout.affinity_basis is not None:
         shape = (layout.n_learned, layout.affinity_basis.shape[1])
@@ -301,7 +316,7 @@ def _add_area(density: AreaDensity) -> dict[str, Any]:
         affinity = pt.dot(free, layout.affinity_basis.T)
         answers = pt.exp(log_option_probability(pt, goal_table(density), logits, scale, affinity, passing))
         parts["goal_answer"] = answers[:, learned_options(density)].ravel()
-    table = log_option_probability(pt, density.table, logits, scale, affinity, passing)
+    table = log_option_probability(pt, density.table, logits, scale, affinity, passing, places)
     prior = log_prior[rows.group]
     for stages in density.table.stages:  # what is not among the counts is known beside the prior
         prior = prior + stage_graph(stages, logits, taste)[rows.pattern]
@@ -396,6 +411,16 @@ def _passing(name: str, layout: Parameters) -> Any:
     return pt.concatenate([logit, scale[None]])
 
 
+def _places(name: str, layout: Parameters) -> Any:
+    """Return the logits of learned examination probabilities."""
+    import pymc as pm  # noqa: PLC0415
+
+    if not layout.n_places:
+        return np.zeros(0)
+    middle, sd = prior_of_places(1 + layout.n_places, layout.priors), np.float64(layout.priors.examination[1])
+    return pm.Normal(label(name, "place"), middle, sd, shape=layout.n_places)
+
+
 def _baseline(name: str, layout: Parameters, n_options: int) -> Any:
     import pymc as pm  # noqa: PLC0415
     import pytensor.tensor as pt  # noqa: PLC0415
@@ -438,7 +463,7 @@ def to_vector(density: AreaDensity, point: dict[str, Any]) -> np.ndarray[Any, np
     wanted += [label(name, "pass"), label(name, f"pass_scale{_SUFFIX['log']}")]
     wanted += [label(name, "location"), label(name, f"spread{_SUFFIX['log']}")]
     wanted += [label(name, f"share_effect{_SUFFIX['zerosum']}"), label(name, "mean_effect")]
-    wanted += [label(name, f"mixing{_SUFFIX['logodds']}")]
+    wanted += [label(name, f"mixing{_SUFFIX['logodds']}"), label(name, "place")]
     return np.concatenate([np.ravel(point[key]) for key in wanted if key in point] or [np.zeros(0)])
 
 

@@ -11,6 +11,7 @@ from ..datasets.study import Area
 from ..datasets.uncertain_conflict import in_words, is_uncertain
 from .density import at_face_value, uses_kappa
 from .design_notes import design_notes
+from .examination_checks import examination_note
 
 if TYPE_CHECKING:
     from .result import FitParts
@@ -30,6 +31,7 @@ def notes_of(parts: FitParts) -> list[str]:
         notes.append(text.format(" and ".join(repr(name) for name in stated)))
     notes += [_alone(area, area.name in stated) for area in alone]
     notes += [_on_passing(area) for area in areas if area.is_pass.any()]
+    notes += [examination_note(area) for area in areas if area.examined is not None]
     kappas = ", ".join(
         f"{fit.density.area.name} {fit.density.area.kappa:g}" for fit in parts.fits if uses_kappa(fit.density)
     )

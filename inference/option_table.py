@@ -8,6 +8,8 @@
 ``cumulative``  P(at most o | g, w) = logistic(τ_o + a_g(o, w)): levels in order, see :mod:`.cumulative_table`.
 ``learned``     what a goal favours is a parameter, see :mod:`.learned_table`; the shift of an ordered scale is −w·a_g.
 
+Where items are shown at places that agents may not look at, what comes out is seen through :mod:`.examination_table`.
+
 All are constants of the study combined with the baseline, so a table is some constant arrays and one formula per run of
 items of the same kind.
 """
@@ -15,7 +17,7 @@ items of the same kind.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
 
@@ -32,6 +34,7 @@ from .cumulative_table import (
     pull_back_learned_levels,
     pull_back_levels,
 )
+from .examination_table import ExaminationTable, log_examined, pull_back_examination
 from .learned_table import (
     LearnedTable,
     log_mixture,
@@ -107,6 +110,8 @@ class OptionTable:
         Counts and durations, see :mod:`.number_table`.
     blend
         Where an agent may follow several goals, the mixtures whose table comes from that of single goals.
+    examination
+        Where items are shown at places, how likely these are looked at, see :mod:`.examination_table`.
     """
 
     item_of_option: NDArray[np.int64]
@@ -119,6 +124,7 @@ class OptionTable:
     answers: OptionTable | None = None
     numbers: tuple[NumberTable, ...] = ()
     blend: Blend | None = None
+    examination: ExaminationTable | None = None
 
     @property
     def cells_beside(self) -> list[int]:
@@ -276,7 +282,13 @@ def log_baseline(xp: ModuleType, table: OptionTable | RuleTable | LearnedTable |
 
 
 def log_option_probability(
-    xp: ModuleType, table: OptionTable, logits: Any, scale: Any = None, affinity: Any = None, passing: Any = None
+    xp: ModuleType,
+    table: OptionTable,
+    logits: Any,
+    scale: Any = None,
+    affinity: Any = None,
+    passing: Any = None,
+    places: Any = None,
 ) -> Any:
     """Return log P(option | state), (..., state, option).
 
@@ -294,7 +306,12 @@ def log_option_probability(
         Learned affinities, (..., goal, option); None where there are none.
     passing
         Parameters of passing, (..., pass + 1), see :mod:`.pass_table`; None where nobody passes.
+    places
+        Logits of learned examination probabilities, (..., place − 1); None where nothing is shown at places.
     """
+    if table.examination is not None:
+        seen = log_option_probability(xp, replace(table, examination=None), logits, scale, affinity, passing)
+        return log_examined(xp, table.examination, seen, places)
     if table.passing is not None and table.answers is not None:
         at = table.passing.answers
         own = None if affinity is None else affinity[..., at]
@@ -340,6 +357,7 @@ def pull_back(
     scale: Array | None = None,
     affinity: Array | None = None,
     passing: Array | None = None,
+    places: Array | None = None,
 ) -> tuple[Array, Array, Array | None]:
     """Return the gradients by the baseline logits, the scales and the affinities from the gradient by the table.
 
@@ -359,13 +377,20 @@ def pull_back(
         Learned affinities, (..., goal, option).
     passing
         Parameters of passing, (..., pass + 1).
+    places
+        Logits of learned examination probabilities, (..., place − 1).
 
     Returns
     -------
     by_logits, by_scale, by_affinity
         (..., option), (..., scale) and (..., goal, option); None without affinities. That by the parameters of passing
-        is :func:`pull_back_passing`.
+        is :func:`pull_back_passing`, that by the logits of places :func:`pull_back_places`.
     """
+    if table.examination is not None and places is not None:
+        whole = replace(table, examination=None)
+        seen = log_option_probability(np, whole, logits, scale, affinity, passing)
+        slope = pull_back_examination(table.examination, seen, log_p, places, slope)[0]
+        return pull_back(whole, logits, seen, slope, scale, affinity, passing)
     if table.passing is not None and table.answers is not None and passing is not None:
         kept = table.passing.answers
         log_answers, by_answers, _ = split_passes(table.passing, passing, log_p, slope)
@@ -396,6 +421,16 @@ def pull_back(
 def pull_back_passing(table: OptionTable, log_p: Array, slope: Array, passing: Array | None) -> Array | None:
     """Return the gradient by the parameters of passing, (..., pass + 1), see :func:`pull_back`; None without them."""
     return None if table.passing is None or passing is None else split_passes(table.passing, passing, log_p, slope)[2]
+
+
+def pull_back_places(
+    table: OptionTable, logits: Array, log_p: Array, slope: Array, scale: Array | None, places: Array | None
+) -> Array | None:
+    """Return the gradient by the logits of places, (..., place − 1), see :func:`pull_back`; None without places."""
+    if table.examination is None or places is None:
+        return None
+    seen = log_option_probability(np, replace(table, examination=None), logits, scale)
+    return pull_back_examination(table.examination, seen, log_p, places, slope)[1]
 
 
 def _is_learned(part: Part) -> bool:

@@ -19,6 +19,7 @@ point there:
     share_effect zero-sum z ~ Normal(0, 1) per column of the design (covariates, steps of periods); logits + σ·x·z
     mean_effect  z ~ Normal(0, 1) per column; the logit of m + σ·x·z
     mixing       logit of how far agents mix several goals ~ Beta
+    place        logit of the examination probability of each place but the first ~ Normal
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, gammaln, logit
 
+from ..datasets.examination import prior_of_places
 from ..datasets.parameters import number_priors
 from ..datasets.study import Priors
 from ..datasets.zero_sum import zero_sum_basis
@@ -77,6 +79,10 @@ class Parameters:
         What the priors over states depend on beside the groups; None for nothing.
     several
         Whether an agent may follow several goals.
+    n_places
+        Number of places whose examination probability is learned.
+    same_as
+        For each item the first whose baseline it shares, itself where it shares none, (item,); empty for none.
     """
 
     n_shares: int
@@ -95,6 +101,8 @@ class Parameters:
     numbers: tuple[str, ...] = ()
     design: Design | None = None
     several: bool = False
+    n_places: int = 0
+    same_as: tuple[int, ...] = ()
 
     @property
     def n_priors(self) -> int:
@@ -126,6 +134,7 @@ class Parameters:
             "share_effect": self.n_effects * (self.n_shares - 1),
             "mean_effect": self.n_effects * int(self.weighted),
             "mixing": int(self.several),
+            "place": self.n_places,
         }
         ends = np.cumsum(list(sizes.values()))
         return {name: slice(int(end) - size, int(end)) for (name, size), end in zip(sizes.items(), ends, strict=True)}
@@ -143,7 +152,7 @@ class Parameters:
         the zero-sum strengths of the objects, then the logit of a tie.
         """
         if not (self.option_sizes and any(self.passes)):
-            return zero_sum_blocks(self.option_sizes, self.fixed_items, self.comparisons)
+            return zero_sum_blocks(self.option_sizes, self.fixed_items, self.comparisons, same_as=self.same_as)
         passes, items = np.array(self.passes), np.repeat(np.arange(len(self.option_sizes)), self.option_sizes)
         sizes = tuple(int(size) for size in np.bincount(items[~passes]))
         blocks = zero_sum_blocks(sizes, self.fixed_items, self.comparisons)
@@ -169,10 +178,11 @@ def zero_sum_blocks(
     comparisons: tuple[tuple[int, ...] | None, ...],
     *,
     ties: bool = True,
+    same_as: tuple[int, ...] = (),
 ) -> tuple[tuple[int | None, Array], ...]:
     """Return maps from coordinates to logits of the options; see :attr:`Parameters.baseline_blocks`.
 
-    Without ``ties`` the readiness to call a tie is left out.
+    Without ``ties`` the readiness to call a tie is left out. Items that share a baseline have the block of the first.
     """
     starts = np.cumsum([0, *option_sizes])
     fixed = fixed_items or (False,) * len(option_sizes)
@@ -180,9 +190,12 @@ def zero_sum_blocks(
     n_objects = 1 + max((max(pair) for pair in pairs if pair is not None), default=-1)
     blocks: list[tuple[int | None, Array]] = []
     for item, size in enumerate(option_sizes):
-        if pairs[item] is None and not fixed[item]:
+        first = same_as[item] if same_as else item
+        if pairs[item] is None and not fixed[item] and first == item:
             block = np.zeros((starts[-1], size - 1))
-            block[starts[item] : starts[item + 1]] = zero_sum_basis(size)
+            for other in range(len(option_sizes)):
+                if other == item or (same_as and same_as[other] == item):
+                    block[starts[other] : starts[other + 1]] = zero_sum_basis(size)
             blocks.append((item, block))
     strength, tie = np.zeros((starts[-1], n_objects)), np.zeros((starts[-1], 1))
     for item, pair in enumerate(pairs):
@@ -228,6 +241,8 @@ class Values:
         Of counts and durations log μ, and φ or σ, (D, number); None where there are none.
     mixing
         Logit of how far agents mix several goals, (D, 1); None where they hold one.
+    places
+        Logits of learned examination probabilities, (D, place − 1).
     """
 
     share: Array
@@ -243,6 +258,7 @@ class Values:
     location: Array | None = None
     spread: Array | None = None
     mixing: Array | None = None
+    places: Array | None = None
 
 
 def constrain(parameters: Parameters, theta: Array, n_options: int) -> Values:
@@ -290,7 +306,8 @@ def constrain(parameters: Parameters, theta: Array, n_options: int) -> Values:
     if parameters.numbers:
         location, spread = theta[:, at["location"]], np.exp(theta[:, at["spread"]])
     mixing = theta[:, at["mixing"]] if parameters.several else None
-    return Values(np.exp(log_share), by_prior, *known, affinity, passing, location, spread, mixing)
+    more = (affinity, passing, location, spread, mixing, theta[:, at["place"]])
+    return Values(np.exp(log_share), by_prior, *known, *more)
 
 
 def _log_share(y: Array) -> Array:
@@ -345,6 +362,9 @@ def log_prior(parameters: Parameters, theta: Array) -> Array:
     if parameters.several:
         (a, b), x = priors.goal_mixing, theta[:, at["mixing"]][:, 0]
         total = total + gammaln(a + b) - gammaln(a) - gammaln(b) - a * np.logaddexp(0, -x) - b * np.logaddexp(0, x)
+    if parameters.n_places:
+        middle = prior_of_places(1 + parameters.n_places, priors)
+        total = total + _normal(theta[:, at["place"]] - middle, priors.examination[1])
     return np.asarray(total)
 
 
@@ -377,6 +397,9 @@ def log_prior_gradient(parameters: Parameters, theta: Array) -> Array:
     if parameters.several:
         (a, b), r = priors.goal_mixing, expit(theta[:, at["mixing"]])
         gradient[:, at["mixing"]] = a * (1 - r) - b * r
+    if parameters.n_places:
+        middle = prior_of_places(1 + parameters.n_places, priors)
+        gradient[:, at["place"]] = -(theta[:, at["place"]] - middle) / priors.examination[1] ** 2
     return gradient
 
 
@@ -407,6 +430,7 @@ def pull_back_values(
     by_location: Array | None = None,
     by_spread: Array | None = None,
     by_mixing: Array | None = None,
+    by_places: Array | None = None,
 ) -> Array:
     """Return the gradient on the real line, (D, coordinate), of a function of the values.
 
@@ -432,6 +456,8 @@ def pull_back_values(
         Gradient by log μ and by log φ or log σ, (D, number); None where there are none.
     by_mixing
         Gradient by the logit of mixing, for each prior, (D, prior); None where an agent holds one goal.
+    by_places
+        Gradient by the logits of learned examination probabilities, (D, place − 1); None without places.
     """
     at, sd, batch = parameters.slices, parameters.priors.group_sd, len(theta)
     gradient = np.zeros_like(theta)
@@ -469,6 +495,8 @@ def pull_back_values(
         gradient[:, at["location"]], gradient[:, at["spread"]] = by_location, by_spread
     if by_mixing is not None:
         gradient[:, at["mixing"]] = by_mixing.sum(axis=1, keepdims=True)
+    if by_places is not None:
+        gradient[:, at["place"]] = by_places
     return gradient
 
 
@@ -497,6 +525,9 @@ def draw_prior(parameters: Parameters, draws: int, rng: np.random.Generator) -> 
     if parameters.several:
         a, b = priors.goal_mixing
         theta[:, at["mixing"]] = logit(np.clip(rng.beta(a, b, (draws, 1)), 1e-12, 1 - 1e-12))
+    if parameters.n_places:
+        middle = prior_of_places(1 + parameters.n_places, priors)
+        theta[:, at["place"]] = middle + priors.examination[1] * theta[:, at["place"]]
     return theta
 
 

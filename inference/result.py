@@ -171,6 +171,8 @@ def _posterior(fits: Sequence[AreaFit], chains: int, draws: int) -> xr.Dataset:
             found |= {"typical": np.exp(values.location), "spread": values.spread}
         if values.passing is not None:
             found |= {"pass_share": expit(values.passing[:, :-1]), "pass_scale": values.passing[:, -1:]}
+        if values.places is not None and layout.n_places:
+            found["examination"] = expit(values.places)
         if values.mixing is not None:
             spread = expected_spread(
                 np, density.states.parts, density.states.n_goals, values.prior_log_share, values.mixing

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
+from ..datasets.examination import prior_of_places
 from ..datasets.parameters import number_priors
 from ..datasets.study import Priors
 from ..forward_model.pair_sums import PairScores
@@ -64,7 +65,7 @@ def log_prior_blocks(parameters: Parameters, theta: Array, n_options: int) -> di
             blocks[f"{block} of numbers"] = -0.5 * np.square((theta[:, at[block]] - middle) / width).sum(axis=1)
     if parameters.n_tastes:
         blocks["coefficients"] = -0.5 * np.square(theta[:, at["taste"]] / priors.taste_sd).sum(axis=1)
-    blocks |= _mixing_block(values, priors)
+    blocks |= _mixing_block(values, priors) | _places_block(parameters, values, priors)
     if parameters.n_deviating:
         deviations = np.hstack([theta[:, at["share_dev"]], theta[:, at["mean_dev"]]])
         blocks["group deviations"] = -0.5 * np.square(deviations).sum(axis=1)
@@ -86,6 +87,13 @@ def _mixing_block(values: Values, priors: Priors) -> dict[str, Array]:
         return {}
     r = expit(mixing[:, 0])
     return {"mixing of goals": (a - 1) * np.log(r) + (b - 1) * np.log1p(-r)}
+
+
+def _places_block(parameters: Parameters, values: Values, priors: Priors) -> dict[str, Array]:
+    if not parameters.n_places or values.places is None:
+        return {}
+    middle, sd = prior_of_places(1 + parameters.n_places, priors), priors.examination[1]
+    return {"examination": -0.5 * np.square((values.places - middle) / sd).sum(axis=1)}
 
 
 def prior_sensitivity(density: AreaDensity, theta: Array, scores: PairScores) -> dict[tuple[str, str], float]:

@@ -234,6 +234,20 @@ def _numbers_with_all(area: Mapping[str, Any]) -> dict[str, Any]:
     return {**area, "settings": {**area["settings"], "items": items}}
 
 
+def at_places(area: Mapping[str, Any], *places: str, probability: Any = "learned") -> dict[str, Any]:
+    """Return an area whose first items are shown at places, each the same as others of its letter: ``"A top"``.
+
+    The last option is the answer of whoever does not look.
+    """
+    items = dict(area["settings"]["items"])
+    names, shown = list(dict.fromkeys(place.split()[1] for place in places)), {}
+    for name, place in zip(items, places, strict=False):
+        shown.setdefault(place.split()[0], []).append(name)
+        items[name] = items[name] | {"shown": place.split()[0], "place": place.split()[1]}
+    examination = {"unseen": list(items[next(iter(items))]["serves"])[-1], "places": names, "probability": probability}
+    return {**area, "settings": {**area["settings"], "items": items, "examination": examination}}
+
+
 _PASS = {"codes": ["p"], "means": "low_weight"}
 _PASS_GOAL = {"codes": ["p", "q"], "means": "no_goal"}
 _ANCHORED = {"goals": ["x", "y", "z"], "learned": True, "conflict": 1.0}
@@ -525,6 +539,46 @@ CASES: dict[str, Callable[[], Choices]] = {
         seed=30,
         missing=0.2,
         **_grouped([0, 1, 2, 0, 1, 2, 2, 0]),
+    ),
+    "places": lambda: random_choices(
+        make_study(at_places(make_area("x y", "x y", "y x -", "y x -", "x y"), "A top", "A low", "B low", "B top")),
+        8,
+        seed=58,
+        missing=0.1,
+    ),
+    "places, repeated, luce, no goal, groups": lambda: random_choices(
+        make_study(
+            at_places(
+                make_area("x -", "x -", "x -", "y -", "y -", rule="luce", no_goal=True, repeated=True),
+                *("A top", "A mid", "A low", "B mid", "B low"),
+            ),
+            priors={"examination": [0.7, 1.5]},
+        ),
+        8,
+        seed=59,
+        missing=0.2,
+        times=2,
+        **_grouped([0, 1, -1, 0, 1, -1, 1, 0]),
+    ),
+    "places of known probability, several, importance": lambda: random_choices(
+        make_study(
+            at_places(
+                of_kind(
+                    make_area("x y", "x y", "y x", "- - -", several=True, parts=2),
+                    *("choice", "choice", "choice", "importance"),
+                ),
+                *("A top", "A low", "B low"),
+                probability={"top": 0.9, "low": 0.35},
+            )
+        ),
+        6,
+        seed=60,
+    ),
+    "places, uniform, covariates": lambda: random_choices(
+        make_study(at_places(make_area("x - y", "x - y", "y x", baseline="uniform"), "A top", "A low"), **_BOTH),
+        8,
+        seed=61,
+        covariates=_kinds_of_agents(8),
     ),
     "other priors": lambda: random_choices(
         make_study(

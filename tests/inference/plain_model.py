@@ -37,6 +37,7 @@ class Point(NamedTuple):
     share_effect: list[Any]  # coefficient of each column beside the groups, (share,), sums to zero
     mean_effect: Any  # coefficient of each column beside the groups
     mixing: float | None  # how far agents mix several goals
+    places: Any  # logit of the examination probability of each place but the first
     log_jacobian: float
 
 
@@ -48,7 +49,7 @@ def answers_at_most_once(area: AreaChoices) -> bool:
     for stages in area.stages:
         np.add.at(answers, stages.pattern, stages.times)
     asked_in_sets = any(kind_of(area, j) in {"situation", "count", "duration"} for j in range(len(area.items)))
-    return bool(answers.max() <= 1) and not asked_in_sets
+    return bool(answers.max() <= 1) and not asked_in_sets and area.examined is None
 
 
 def states_weights(area: AreaChoices) -> bool:
@@ -162,6 +163,7 @@ def to_point(choices: Choices, area: AreaChoices, theta: Any) -> Point:
         x = take(1)[0]
         mixing = 1 / (1 + np.exp(-x))
         log_jacobian += np.log(mixing) + stats.logistic.logsf(x)
+    places = take(0 if area.examined is None or area.examined.known is not None else len(area.examined.places) - 1)
     assert not left
     return Point(
         share,
@@ -182,6 +184,7 @@ def to_point(choices: Choices, area: AreaChoices, theta: Any) -> Point:
         share_effect,
         mean_effect,
         mixing,
+        places,
         float(log_jacobian),
     )
 
@@ -232,6 +235,9 @@ def _baselines(area: AreaChoices, take: Any, *, uniform: bool) -> tuple[list[Any
             or _bare(area, item)
         ):
             baseline.append(np.zeros(sum(not is_pass(area, o) for o in options)))
+            continue
+        if area.examined is not None and (first := int(area.examined.same_as[item])) < item:
+            baseline.append(baseline[first])
             continue
         free.append(take(sum(not is_pass(area, o) for o in options) - 1))
         baseline.append(sum_to_zero(free[-1]))
@@ -288,6 +294,9 @@ def log_prior(choices: Choices, area: AreaChoices, priors: Priors, theta: Any) -
         total += stats.norm.logpdf(point.mean_effect).sum()
     if point.mixing is not None:
         total += stats.beta.logpdf(point.mixing, *priors.goal_mixing)
+    for k, x in enumerate(point.places, start=2):
+        usual = k ** -priors.examination[0]
+        total += stats.norm.logpdf(x, np.log(usual / (1 - usual)), priors.examination[1])
     return float(total)
 
 
@@ -517,8 +526,21 @@ def _log_answers(area: AreaChoices, counts: Any, goal: int | None, weight: float
                 continue
             followed = 1.0 if once and goal is not None else weight
             p = choice_probability(area, item, option, goal, followed, point.baseline[item], point.affinity[item])
+            p = _seen(area, item, option, p, point)
             total += counts[option] * (np.log(p) if p > 0 else -np.inf)
     return total
+
+
+def _seen(area: AreaChoices, item: int, option: int, p: float, point: Point) -> float:
+    """Return the probability of an option where its place may not be looked at."""
+    if area.examined is None or area.examined.place_of_item[item] < 0:
+        return p
+    place = int(area.examined.place_of_item[item])
+    if area.examined.known is not None:
+        e = float(area.examined.known[place])
+    else:
+        e = 1.0 if place == 0 else float(1 / (1 + np.exp(-point.places[place - 1])))
+    return e * p + (1 - e) * bool(area.examined.unseen[option])
 
 
 def _log_passing(area: AreaChoices, item: int, counts: Any, goal: int | None, weight: float, point: Point) -> float:
