@@ -560,11 +560,11 @@ CASES: dict[str, Callable[[], Choices]] = {
         times=2,
         **_grouped([0, 1, -1, 0, 1, -1, 1, 0]),
     ),
-    "places of known probability, several, importance": lambda: random_choices(
+    "places of known probability, several, importance, uniform": lambda: random_choices(
         make_study(
             at_places(
                 of_kind(
-                    make_area("x y", "x y", "y x", "- - -", several=True, parts=2),
+                    make_area("x y", "x y", "y x", "- - -", several=True, parts=2, baseline="uniform"),
                     *("choice", "choice", "choice", "importance"),
                 ),
                 *("A top", "A low", "B low"),
@@ -573,12 +573,6 @@ CASES: dict[str, Callable[[], Choices]] = {
         ),
         6,
         seed=60,
-    ),
-    "places, uniform, covariates": lambda: random_choices(
-        make_study(at_places(make_area("x - y", "x - y", "y x", baseline="uniform"), "A top", "A low"), **_BOTH),
-        8,
-        seed=61,
-        covariates=_kinds_of_agents(8),
     ),
     "other priors": lambda: random_choices(
         make_study(
