@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import shown
 from .choices import AreaChoices, Choices, Finding
@@ -71,9 +72,9 @@ def _area_findings(area: AreaChoices) -> list[Finding]:
     if len(area.goals) > 1 and not area.conflict.any():
         message = f"No goals of area {shown(area.name)} conflict: its scores are 0."
         findings.append(Finding("zero-conflict", message, area=area.name))
-    chosen = area.chosen
+    chosen, names = _over_places(area)
     constant, rare = [], []
-    for place, item in enumerate(area.items):
+    for place, item in names.items():
         own = np.flatnonzero(area.item_of_option == place)
         if area.has_numbers[place]:
             constant += [item for numbers in area.numbers if numbers.item == place and len(numbers.value) == 1]
@@ -94,6 +95,19 @@ def _area_findings(area: AreaChoices) -> list[Finding]:
         message = f"Options chosen fewer than {RARE} times: {', '.join(rare[:10])}{more}."
         findings.append(Finding("rare-option", message, area=area.name))
     return findings + _feature_scales(area)
+
+
+def _over_places(area: AreaChoices) -> tuple[NDArray[np.int64], dict[int, str]]:
+    """Return how often options were chosen, (option,), at all places at which the same is shown, and items by name."""
+    chosen = area.chosen
+    if area.examined is None:
+        return chosen, dict(enumerate(area.items))
+    same, names = area.examined.same_as, {}
+    for first in dict.fromkeys(same.tolist()):
+        own = np.flatnonzero(same == first)
+        chosen[area.item_of_option == first] = sum(chosen[area.item_of_option == item] for item in own)
+        names[first] = area.items[first] if len(own) == 1 else f"{area.items[first]} or at another place"
+    return chosen, names
 
 
 def _feature_scales(area: AreaChoices) -> list[Finding]:

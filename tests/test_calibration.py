@@ -32,6 +32,7 @@ FAMILIES = (
     "numbers",
     "several",
     "several_luce",
+    "examination",
     "learned",
     "covariates",
     "covariates_groups",
@@ -175,7 +176,7 @@ def refusals(scripts):
 
 
 UNFITTED = (
-    *("passing", "passing_no_goal", "numbers", "several", "several_luce"),
+    *("passing", "passing_no_goal", "numbers", "several", "several_luce", "examination"),
     *("covariates", "covariates_groups", "periods"),
 )
 """Families without whole fits: none of their data sets has been run, and none of them stands among the results."""

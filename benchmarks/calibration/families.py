@@ -87,6 +87,21 @@ def number_area() -> dict[str, Any]:
     return {"goals": ["a", "b", "c"], "conflict": 1.0, "kappa": 1.5, "items": items}
 
 
+def place_area(items: int = 4, **structure: Any) -> dict[str, Any]:
+    """Return an area of 2 goals and items that are shown at three places and clicked or skipped there."""
+    examination = {"unseen": "skipped", "places": ["top", "middle", "bottom"]}
+    asked = {
+        f"item{j} at {place}": {
+            "serves": {"clicked": "ab"[j % 2], "skipped": "ba"[j % 2]},
+            "shown": f"item{j}",
+            "place": place,
+        }
+        for j in range(items)
+        for place in examination["places"]
+    }
+    return {"goals": ["a", "b"], "conflict": 1.0, "examination": examination, "items": asked, **structure}
+
+
 BESIDE: dict[str, Any] = {
     "depends_on": ["age", "region"],
     "covariates": {"age": {"kind": "numeric"}, "region": {"levels": ["north", "south", "west"]}},
@@ -171,6 +186,7 @@ FAMILIES: dict[str, Family] = {
             area=area(6, rule="luce", several=True, parts=4, no_goal=True),
             missing=0.2,
         ),
+        _family("examination", "4 items at 3 places, examination learned", 200, area=place_area()),
         _family("learned", "2 learned goals (latent classes), 5 items", 200, area=learned_area()),
         _family("covariates", "`follow`, a number and 3 levels", 200, table=BESIDE, area=area()),
         _family(
