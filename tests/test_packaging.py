@@ -273,13 +273,17 @@ def test_the_study_of_the_readme_is_one(tmp_path):
 
 
 def test_the_log_of_the_readme_is_read(tmp_path):
-    (text,) = [text for text in _fences("toml") if "[log]" in text]
+    text, places = [text for text in _fences("toml") if "[log]" in text]
     (tmp_path / "movies.csv").write_text("movieId,title,genres\n1,A,Western\n2,B,Drama|Western\n", encoding="utf-8")
     rows = "userId,movieId,rating,timestamp\n1,1,4.0,5\n1,2,2.5,6\n2,1,5.0,7\n"
     (tmp_path / "ratings.csv").write_text(rows, encoding="utf-8")
     study = datasets.Study.from_text(text)
     choices = datasets.read_log(tmp_path / "ratings.csv", study, items=tmp_path / "movies.csv")
     assert choices.to_frame(layout="long").times.tolist() == [1, 1, 1]
+    rows = "user,section,clicked,rank\na,sport,1,1\na,news,0,2\na,news,0,4\nb,sport,0,1\n"
+    (tmp_path / "pages.csv").write_text(rows, encoding="utf-8")
+    seen = datasets.read_log(tmp_path / "pages.csv", datasets.Study.from_text(places)).to_frame(layout="long")
+    assert set(seen.item) == {"sport at first", "news at second", "news at below"}
 
 
 def test_the_situations_of_the_readme_are_a_study():
