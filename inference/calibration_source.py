@@ -59,6 +59,7 @@ SOURCES: dict[str, tuple[str, ...]] = {
         "pass_table",
         "pooled_importance",
         "posterior_states",
+        "ridges",
         "row_sums",
         "skewed_coordinates",
         "stage_table",

@@ -7,7 +7,8 @@ to the same verdict as any others. There are two sorts of such posteriors:
 - areas with few parameters and many answers per agent, as in logs: goals that few hold, weights that are nearly 0, or
   several modes. A wide component, which covers the prior, is always part of the proposal, beside many narrow ones;
 - areas with some dozens of parameters whose posterior is skewed in most of them, as when agents follow several goals.
-  Proposals are mixtures of a few components in coordinates that are bent with the draws.
+  Proposals are mixtures of a few components in coordinates that are bent with the draws, and components along the
+  ridges (:mod:`.ridges`), which are always part of them.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from .importance import (
 )
 from .mode import Mode
 from .parameters import draw_prior
+from .ridges import ridge_mixture
 from .skewed_coordinates import Bend, bent, log_stretch, matched_bend, straight
 
 Array = NDArray[np.float64]
@@ -44,6 +46,7 @@ MOST_COORDINATES = 10
 MOST_SKEWED = 40
 """Coordinates up to which a skewed posterior is covered by a mixture in bent coordinates."""
 _WIDE = 0.1  # share of the component that covers the prior
+_RIDGES = 0.25  # share of the components along the ridges
 _POWERS = (1.0, 0.5)  # of the weights that mixtures are matched to: the second covers what is rare
 _COMPONENTS, _FEW_COMPONENTS = 12, 4  # of each mixture, and of one in bent coordinates
 _WHOLE, _BROAD = 0.15, 1.5  # share and size of one more, as a multiple of the spread of the draws
@@ -58,20 +61,25 @@ _SKEWED_PILOT, _SKEWED_ROUND = 150, 200  # draws of a round for each coordinate 
 
 @dataclass(frozen=True, eq=False)
 class _Proposal:
-    """A mixture in bent coordinates, or in those of the posterior (no bend)."""
+    """A mixture in bent coordinates, or in those of the posterior (no bend), and beside it one along the ridges."""
 
     mixture: Mixture
     bend: Bend | None = None
+    ridges: Mixture | None = None
 
     def draw(self, draws: int, rng: np.random.Generator) -> Array:
-        drawn = draw(self.mixture, draws, rng)
-        return drawn if self.bend is None else bent(self.bend, drawn)
+        few = 0 if self.ridges is None else int(_RIDGES * draws)
+        drawn = draw(self.mixture, draws - few, rng)
+        drawn = drawn if self.bend is None else bent(self.bend, drawn)
+        return drawn if self.ridges is None else np.concatenate([drawn, draw(self.ridges, few, rng)])
 
     def log_density(self, theta: Array) -> Array:
-        if self.bend is None:
-            return np.asarray(logsumexp(_components(self.mixture, theta)[0], axis=0))
-        z = straight(self.bend, theta)
-        return np.asarray(logsumexp(_components(self.mixture, z)[0], axis=0)) - log_stretch(self.bend, z)
+        z = theta if self.bend is None else straight(self.bend, theta)
+        near = _log_mixture(self.mixture, z)
+        near = near if self.bend is None else near - log_stretch(self.bend, z)
+        if self.ridges is None:
+            return near
+        return np.logaddexp(np.log1p(-_RIDGES) + near, np.log(_RIDGES) + _log_mixture(self.ridges, theta))
 
 
 def has_few_coordinates(density: AreaDensity) -> bool:
@@ -158,17 +166,18 @@ def skewed_draws(
     LinAlgError
         If no mode has a negative definite Hessian.
     """
+    ridges = ridge_mixture(density, modes)
 
     def following(theta: Array, log_weight: Array) -> _Proposal:
         smoothed, _ = smooth(log_weight)
         bend = matched_bend(theta, np.exp(smoothed))
         z = straight(bend, theta)
         matched = (_matched(z, power * log_weight, rng, _FEW_COMPONENTS) for power in _POWERS)
-        return _Proposal(_joined(*matched), bend)
+        return _Proposal(_joined(*matched), bend, ridges)
 
     return _pooled(
         density,
-        _Proposal(proposal(modes)),
+        _Proposal(proposal(modes), ridges=ridges),
         following,
         rng,
         draws=_SKEWED_ROUND * density.size,
@@ -244,6 +253,10 @@ def _joined(*parts: Mixture, wide: Mixture | None = None) -> Mixture:
         np.concatenate([part.centre for part in parts]),
         np.concatenate([part.root for part in parts]),
     )
+
+
+def _log_mixture(mixture: Mixture, theta: Array) -> Array:
+    return np.asarray(logsumexp(_components(mixture, theta)[0], axis=0))
 
 
 def _components(mixture: Mixture, theta: Array) -> tuple[Array, Array]:
