@@ -235,8 +235,8 @@ def _area(name: str, raw: Any, faults: StudyFaults) -> Area | None:
     if area is None or not good or len(faults.found) > before:
         # the items are kept, so that what is compared over the whole study still sees them
         return Area.model_construct(name=name, goals=goals, items=tuple(items))
-    more = {"conflict": _conflict_value(conflict), "items": tuple(items), "abstain": abstain}
-    more["examination"] = examination
+    parts = {"items": tuple(items), "abstain": abstain, "examination": examination}
+    more = {"conflict": _conflict_value(conflict), **parts}
     area = area.model_copy(update=more)
     check_learned(area, faults)
     check_passing(area, faults)

@@ -387,10 +387,10 @@ def pull_back(
         is :func:`pull_back_passing`, that by the logits of places :func:`pull_back_places`.
     """
     if table.examination is not None and places is not None:
-        whole = replace(table, examination=None)
-        seen = log_option_probability(np, whole, logits, scale, affinity, passing)
+        in_view = replace(table, examination=None)
+        seen = log_option_probability(np, in_view, logits, scale, affinity, passing)
         slope = pull_back_examination(table.examination, seen, log_p, places, slope)[0]
-        return pull_back(whole, logits, seen, slope, scale, affinity, passing)
+        return pull_back(in_view, logits, seen, slope, scale, affinity, passing)
     if table.passing is not None and table.answers is not None and passing is not None:
         kept = table.passing.answers
         log_answers, by_answers, _ = split_passes(table.passing, passing, log_p, slope)
