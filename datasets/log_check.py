@@ -10,6 +10,7 @@ from ..errors import shown
 from .conditions import parse_condition
 from .examination_check import check_log, checked_log_examination
 from .log_study import CATEGORY, ITEM, OUTCOME, POSITION, Condition, ItemTable, Log, LogReading
+from .slate_check import check_slates
 from .study import Area, Item, Table
 from .validation import StudyFaults, hint, kind_of, listed, parse_part
 
@@ -180,6 +181,7 @@ def check_questions(log: Log, areas: list[Area], faults: StudyFaults) -> None:
                 message = f"{shown(answer)} of 'answers' in {header} is no option of an item."
                 remedy = hint(answer, options, f"The options are {listed(sorted(options))}.")
                 faults.add("unknown-option", message, remedy, answer, value=answer)
+    check_slates(log, areas, faults)
     for area in areas:
         for item in area.items:
             if item.is_number:

@@ -15,9 +15,11 @@ from .agent_columns import natural
 from .choices import Choices, Finding
 from .column_text import encoded, rounded
 from .log_agents import JOINT, alike_numbers, heavy_agents, ordered
+from .log_slates import asked_in_sets, options_shown, slates_of
 from .log_source import Events
 from .log_study import ITEM, OUTCOME, LogReading
-from .patterns import build_choices
+from .patterns import Given, build_choices
+from .situations import Situations
 from .study import Study
 from .validation import hint, listed
 
@@ -52,7 +54,10 @@ class Counts:
 
 @dataclass(frozen=True)
 class _Rows:
-    """Counts with agents as text: label of the agent and of its group, item, option and number, each (row,)."""
+    """Counts with agents as text: label of the agent and of its group, item, option and number, each (row,).
+
+    Where options are chosen from what was shown, which these were, (row, option).
+    """
 
     agent: NDArray[np.object_]
     agent_of_row: NDArray[np.int64]
@@ -60,6 +65,7 @@ class _Rows:
     item: NDArray[np.int64]
     option: NDArray[np.int64]
     n: NDArray[np.int64]
+    available: NDArray[np.bool_] | None
 
 
 def choices_of_counts(
@@ -87,7 +93,7 @@ def choices_of_counts(
     """
     noticed = list(findings)
     faults: list[Fault] = []
-    rows = [_rows(study, part, events, faults) for part in parts]
+    rows = [_rows(study, part, events, faults, noticed) for part in parts]
     if faults:
         raise InputError(faults)
     agent, labels = _agents(rows)
@@ -100,6 +106,8 @@ def choices_of_counts(
         raise InputError(Fault(code="too-large", message=message, remedy=remedy, file=source))
     answers: dict[str, NDArray[np.integer]] = {}
     for place, asked in enumerate(study.items):
+        if asked.kind == "situation":
+            continue
         own = np.flatnonzero(item == place)
         cells = agent[own] * len(asked.serves) + option[own]
         counts = np.bincount(cells, n[own], minlength=n_agents * len(asked.serves))
@@ -122,10 +130,33 @@ def choices_of_counts(
         raise InputError(faults)
     noticed += heavy_agents(study, agent, n, labels, groups, group)
     noticed += alike_numbers(labels)
-    return build_choices(study, labels, answers, groups=groups, group_of_agent=group, findings=noticed, source=source)
+    held = sum(int(one.n.sum()) * one.available.shape[1] for one in rows if one.available is not None)
+    if 8 * held > study.table.limits.bytes:
+        message = f"Choices from what was shown take {8 * held:,} bytes, more than the limit."
+        remedy = "Raise 'bytes' below [table.limits] if that is meant."
+        raise InputError(Fault(code="too-large", message=message, remedy=remedy, file=source))
+    given: dict[str, Given] = {**answers, **_slates(study, rows, agent, noticed)}
+    return build_choices(study, labels, given, groups=groups, group_of_agent=group, findings=noticed, source=source)
 
 
-def _rows(study: Study, part: Counts, events: Events, faults: list[Fault]) -> _Rows:
+def _slates(
+    study: Study, rows: Sequence[_Rows], agent: NDArray[np.int64], findings: list[Finding]
+) -> dict[str, Situations]:
+    """Return the choice situations of every item that has them."""
+    ends = np.cumsum([len(one.n) for one in rows])
+    found = {}
+    for place, asked in enumerate(study.items):
+        if asked.kind != "situation":
+            continue
+        mine = [k for k, one in enumerate(rows) if one.available is not None and (one.item == place).all()]
+        who = np.concatenate([agent[ends[k] - len(rows[k].n) : ends[k]] for k in mine])
+        option, n = (np.concatenate([getattr(rows[k], key) for k in mine]) for key in ("option", "n"))
+        available = np.concatenate([np.asarray(rows[k].available) for k in mine])
+        found[asked.name] = slates_of(asked, who, option, n, available, findings)
+    return found
+
+
+def _rows(study: Study, part: Counts, events: Events, faults: list[Fault], findings: list[Finding]) -> _Rows:
     """Return one reading's counts with positions in the study; answers that are no options are faults."""
     table = part.table
     agent_of_row, agents = _text_of_agents(part, events)
@@ -152,7 +183,14 @@ def _rows(study: Study, part: Counts, events: Events, faults: list[Fault]) -> _R
     elif part.reading.group is not None:
         codes, texts = encoded(table.column("group"), part.reading.group, events.source)
         group = np.array([*(text or None for text in texts), None], dtype=object)[codes]
-    return _Rows(agents, agent_of_row, group, item, option, n)
+    asked, available = asked_in_sets(study, part.reading), None
+    if asked is not None:
+        assert study.log is not None
+        try:
+            available = options_shown(events, study.log, study.items[asked], table, findings)
+        except InputError as error:
+            faults += error.faults
+    return _Rows(agents, agent_of_row, group, item, option, n, available)
 
 
 def _at_place(study: Study) -> NDArray[np.int64]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..errors import LISTED, Fault, InputError, brief, shown
 from .choices import Finding
+from .log_slates import lists_of
 from .log_source import Events
 from .log_study import ITEM, OUTCOME, POSITION, Log
 
@@ -23,7 +24,7 @@ _MOST_SETS = 1_000_000
 """Pairs of a set shown and an item chosen that are looked at."""
 
 
-def check_events(events: Events, log: Log) -> list[Finding]:
+def check_events(events: Events, log: Log, *, in_sets: frozenset[str] = frozenset()) -> list[Finding]:
     """Check a log as events, and return what weakens it.
 
     Parameters
@@ -32,6 +33,8 @@ def check_events(events: Events, log: Log) -> list[Finding]:
         The log.
     log
         What its columns are.
+    in_sets
+        Questions whose answers are choices from what was shown, which then may differ, and be empty elsewhere.
 
     Raises
     ------
@@ -55,12 +58,12 @@ def check_events(events: Events, log: Log) -> list[Finding]:
     if log.time is not None:
         faults += _times(events, log.time, findings)
     if log.shown is not None:
-        faults += _shown(events, log)
+        faults += _shown(events, log, in_sets=bool(in_sets))
     if not faults and log.time is not None and log.on_duplicate != "count":
         faults += _duplicates(events, log, n, findings)
     if faults:
         raise InputError(faults)
-    findings += _not_modelled(log)
+    findings += _not_modelled(log, in_sets)
     return findings
 
 
@@ -159,28 +162,24 @@ def _times(events: Events, column: str, findings: list[Finding]) -> list[Fault]:
     return []
 
 
-def _shown(events: Events, log: Log) -> list[Fault]:
+def _shown(events: Events, log: Log, *, in_sets: bool) -> list[Fault]:
     """Check that what was chosen was shown, and that the same was shown each time."""
     import pyarrow as pa  # noqa: PLC0415 (half a second)
     import pyarrow.compute as pc  # noqa: PLC0415
 
     assert log.shown is not None and log.item is not None
-    kind = events.frame.collect_schema()[events.short[log.shown]]
     sets, item = events.column(log.shown), events.column(log.item)
     pairs = events.frame.select(sets.alias("sets"), item.alias("item"))
     pairs = pairs.group_by("sets", "item").agg(nw.len().alias("n")).with_columns(nw.col("n").cast(nw.Int64))
     table = events.collected(pairs.head(_MOST_SETS), log.shown)
     column = table.column("sets").combine_chunks()
-    lists = pc.split_pattern(column, log.shown_separator) if kind == nw.String else column
-    empty = pc.list_value_length(lists).fill_null(0).to_numpy(zero_copy_only=False) == 0
-    if kind == nw.String:
-        empty |= pc.equal(column, "").fill_null(True).to_numpy(zero_copy_only=False)
+    lists, empty = lists_of(column, log.shown_separator)
     flat, parent = pc.list_flatten(lists).cast(pa.string()), pc.list_parent_indices(lists)
     chosen = table.column("item").combine_chunks().cast(pa.string())
     same = pc.equal(flat, chosen.take(parent)).fill_null(False).to_numpy(zero_copy_only=False)
     found = np.bincount(parent.to_numpy(), same, minlength=table.num_rows) > 0
     n, faults = table.column("n").to_numpy(), []
-    if empty.any():
+    if empty.any() and not in_sets:
         place = events.place(log.shown, None)
         message, remedy = "Nothing was shown.", "Leave the event out, or say what was shown."
         faults.append(Fault(code="empty-slate", message=message, remedy=remedy, count=int(n[empty].sum()), **place))
@@ -190,7 +189,7 @@ def _shown(events: Events, log: Log) -> list[Fault]:
         remedy = "Mend the log: only what was shown can be chosen."
         place = events.place(log.item, value)
         faults.append(Fault(code="not-shown", message=message, remedy=remedy, count=int(n[row]), **place))
-    if faults:
+    if faults or in_sets:
         return faults
     # all sets are the first when each has as many different items as it, and none of another
     code = pc.dictionary_encode(flat).indices.to_numpy().astype(np.int64)
@@ -199,8 +198,8 @@ def _shown(events: Events, log: Log) -> list[Fault]:
     first = code_of_cell[row_of_cell == 0]
     varies = bool((np.bincount(row_of_cell) != len(first)).any()) or not np.isin(code_of_cell, first).all()
     if varies and any(way.answer == ITEM for _, way in log.ways):
-        message = "What is shown differs between events, and a model of choices from varying sets is not there yet."
-        remedy = "Let each item shown be an event, with 'chosen' or 'passed over' as its outcome."
+        message = "What is shown differs between events, and the item asked counts all its options as shown."
+        remedy = 'Write kind = "situation" below it, or let each item shown be an event, chosen or passed over.'
         faults.append(Fault(code="not-supported", message=message, remedy=remedy, file=events.source, column=log.shown))
     return faults
 
@@ -236,7 +235,7 @@ def _duplicates(events: Events, log: Log, n: int, findings: list[Finding]) -> li
     return [Fault(code="event-twice", message=message, remedy=remedy, value=brief(value), count=extra, **place)]
 
 
-def _not_modelled(log: Log) -> list[Finding]:
+def _not_modelled(log: Log, in_sets: frozenset[str]) -> list[Finding]:
     """Say what was read and checked and does not enter any number, and what is not known."""
     unused = {"position": "wherever it was shown", "propensity": "however likely it was to be shown"}
     findings = []
@@ -251,7 +250,7 @@ def _not_modelled(log: Log) -> list[Finding]:
         if way.answer == OUTCOME:
             message = f"Items without an event of an agent are missing answers{which}, not answers against them."
             findings.append(Finding("no-event", message, "note"))
-        elif log.shown is None and way.available is None:
+        elif (log.shown is None or in_sets) and way.question not in in_sets and way.available is None:
             message = (
                 f"What was in view is not known: answers{which} count as if every option could be chosen each time."
             )

@@ -33,7 +33,8 @@ def question_of(
     assert log is not None
     place: dict[str, int] = {}
     for i, item in enumerate(study.items):
-        place.setdefault(item.asked, i)
+        if item.kind != "situation" or item.asked == reading.question:
+            place.setdefault(item.asked, i)
     if reading.question in place and reading.question not in {ITEM, CATEGORY, POSITION}:
         return place[str(reading.question)]
     column = str(log.position if reading.question == POSITION else log.item)

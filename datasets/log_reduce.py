@@ -50,6 +50,8 @@ class Plan:
         answer counts; else None.
     place
         At which place the item stands; None where places make no difference.
+    shown
+        Column of what was shown, where answers are choices from it; else None.
     """
 
     agent: tuple[str, ...]
@@ -61,6 +63,7 @@ class Plan:
     latest: tuple[str, str] | None = None
     furthest: tuple[str, str] | None = None
     place: Codes | None = None
+    shown: str | None = None
 
 
 def counted_events(events: Frame, plan: Plan) -> Frame:
@@ -121,8 +124,8 @@ def reduce_events(events: Frame, plan: Plan) -> Frame:
     -------
     LazyFrame
         One row per agent, question and answer that occur: the columns of the agent under the names ``agent0``, …,
-        ``group`` where there is one, ``question``, ``answer`` and ``place`` as codes, and ``n``, how often. Events on
-        which the plan has no code are not counted.
+        ``group`` and ``shown`` where there is one, ``question``, ``answer`` and ``place`` as codes, and ``n``, how
+        often. Events on which the plan has no code are not counted.
     """
     frame = _answered(events, plan) if plan.furthest is None else _in_slates(events, plan)
     if plan.latest is not None:  # several of one time and outcome
@@ -132,10 +135,13 @@ def reduce_events(events: Frame, plan: Plan) -> Frame:
     parts = [nw.col(column).alias(f"agent{place}") for place, column in enumerate(plan.agent)]
     if plan.group is not None:
         parts.append(nw.col(plan.group).alias("group"))
+    if plan.shown is not None:
+        parts.append(nw.col(plan.shown).alias("shown"))
     # a code that is the same for all stays out of the keys: engines differ in what they group by
     told = [name for name in ("question", "answer", "place") if isinstance(getattr(plan, name), Codes)]
     keys = [f"agent{place}" for place in range(len(plan.agent))]
     keys += ["group"] if plan.group is not None else []
+    keys += ["shown"] if plan.shown is not None else []
     counts = frame.select(*parts, *map(nw.col, told)).group_by(*keys, *told).agg(nw.len().alias("n"))
     return counts.with_columns(nw.col("n").cast(nw.Int64))
 

@@ -98,7 +98,8 @@ class Log(LogReading):
         with which it was shown there. They are checked; of them the model uses the position, with ``examination``.
     shown
         Column of the items that were shown, a list or text with ``shown_separator`` between them, one of which is the
-        item of the event.
+        item of the event. An item of the study of kind ``situation`` counts only these as passed over; for others they
+        must be the same each time.
     shown_separator
         Text between the items of ``shown``.
     missing

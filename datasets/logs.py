@@ -19,6 +19,7 @@ from .log_files import check_schema, log_files, refuse_same
 from .log_items import MAX_ITEMS, Categories, read_items
 from .log_questions import answer_of, place_of, question_of
 from .log_reduce import Codes, Plan, counted_events, last_twice, never_shown, reduce_events
+from .log_slates import asked_in_sets
 from .log_source import Events, events_of_files, events_of_frame
 from .log_study import OUTCOME, Condition, Log, LogReading
 from .log_values import MAX_VALUES, Values, distinct_values, meets
@@ -115,7 +116,9 @@ def log_columns(log: Log) -> dict[str, str]:
 def _read(events: Events, study: Study, categories: Categories | None, source: str | None) -> Choices:
     log = study.log
     assert log is not None
-    findings = check_events(events, log)
+    asking = [reading.question for _, reading in log.ways if asked_in_sets(study, reading) is not None]
+    in_sets = frozenset(str(question) for question in asking)
+    findings = check_events(events, log, in_sets=in_sets)
     parts: list[Counts] = []
     faults: list[Fault] = []
     for name, reading in log.ways:
@@ -187,6 +190,7 @@ def _counts(
         latest=latest,
         furthest=furthest,
         place=place,
+        shown=None if asked_in_sets(study, reading) is None else events.short[str(log.shown)],
     )
     if latest is not None and reading.answer == OUTCOME:
         _refuse_last_twice(events, plan, str(log.outcome), str(log.item))
