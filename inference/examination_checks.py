@@ -79,7 +79,15 @@ def examination_checks(density: AreaDensity, theta: Array) -> list[Check]:
         least,
         MIN_WEIGHT_CONTRACTION,
     )
-    return [told, Check("first-place", "caution" if full.any() else "ok", area.name, above if full.any() else "")]
+    lower, upper = np.quantile(expit(x), [0.05, 0.95], axis=0)
+    each = zip(names, expit(x).mean(axis=0), lower, upper, strict=True)
+    said = ", ".join(f"{shown(str(name))} {mean:.2f} [{low:.2f}, {high:.2f}]" for name, mean, low, high in each)
+    found = f"Looked at, of 1 for {shown(area.examined.places[0])}: {said} (mean and 90 % interval)."
+    return [
+        told,
+        Check("first-place", "caution" if full.any() else "ok", area.name, above if full.any() else ""),
+        Check("examination", "note", area.name, found),
+    ]
 
 
 def examination_note(area: AreaChoices) -> str:
@@ -93,5 +101,5 @@ def examination_note(area: AreaChoices) -> str:
         how = f"with learned probabilities, relative to {shown(examined.places[0])}"
     return (
         f"{area.name}: Places are looked at {how}, the same for all agents and items of the area (other areas have "
-        "theirs); who does not look leaves what is shown."
+        "theirs); who does not look leaves what is shown. Observed conflict counts every answer, looked at or not."
     )

@@ -114,7 +114,9 @@ def test_what_was_simulated_is_recovered(fitted):
 def test_checks_see_places_that_are_not_modelled(fitted):
     """The same answers, every place taken for as good as the first: shares of answers per place do not fit."""
     choices, fit = fitted
-    assert all(check.state == "ok" for check in examination_checks(fit.density, fit.flat))
+    told, first, note = examination_checks(fit.density, fit.flat)
+    assert (told.state, first.state, note.state) == ("ok", "ok", "note")
+    assert note.message.startswith("Looked at, of 1 for 'top': 'mid' 0.4")
     sound = {check.name: check.state for check in predictive_checks(fit.density, fit.flat)}
     assert sound["option-shares"] == "ok"
     area = choices.areas[0]
@@ -145,7 +147,7 @@ def test_a_place_of_one_item_alone_is_not_told():
     linked, answered = places_told(density.area)
     assert linked.tolist() == [True, True, False]
     assert answered.all()
-    told, first = examination_checks(density, _drawn(density))
+    told, first, _ = examination_checks(density, _drawn(density))
     assert (told.state, first.state) == ("caution", "ok")
     assert "Nothing that is shown at 'low'" in told.message and "mid" not in told.message
 
@@ -153,7 +155,7 @@ def test_a_place_of_one_item_alone_is_not_told():
 def test_a_first_place_that_is_not_looked_at_most_is_cautioned():
     study = make_study(at_places(make_area("x y", "x y", repeated=True), "A top", "A mid"))
     density = density_of(make_choices(study, {f"a{j}": np.ones((6, 2), dtype=int) for j in range(2)}))
-    told, first = examination_checks(density, _drawn(density, p0=6.0))
+    told, first, _ = examination_checks(density, _drawn(density, p0=6.0))
     assert (told.state, first.state) == ("ok", "caution")
     assert "'mid' is looked at as often as the first place, 'top'" in first.message
     prior = np.random.default_rng(1).normal(0, 1, (200, density.size))
