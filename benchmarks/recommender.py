@@ -14,7 +14,9 @@ Other logs hold whole pages, an event for each item at each place, clicked or sk
 draws the order of the items anew, those it favours sooner at the top (``pages``) or at the bottom (``pages, last``),
 and people look at the places with the same probabilities (1, 1/2, 1/3, 1/4) and click or skip what they see. Each of
 these logs is read three ways: as if all places were looked at (``alike``), with examination probabilities that are
-learned (``learned``), and with the true ones (``known``).
+learned (``learned``), and with the true ones (``known``). In ``pages, until a click`` the model of places is wrong:
+people look from the top down, go on with probability 0.7, and stop at the first click, so how likely they look depends
+on what they want.
 
 Counted is how often the 90 % interval of the score recommender × users, of these agents, holds the truth.
 """
@@ -41,7 +43,9 @@ N_USERS, N_CLICKS, N_SHOWN = 40, 25, 300
 ITEMS = {"i0": "a", "i1": "a", "i2": "b", "i3": "b"}
 KINDS = ("random", "ranked", "last")
 N_PAGES = 15
-PAGES = ("pages", "pages, last")
+PAGES = ("pages", "pages, last", "pages, until a click")
+ON = 0.7
+"""How likely whoever has not clicked looks at the next place, where people stop at a click."""
 WAYS = ("alike", "learned", "known")
 PLACES = ("1", "2", "3", "4")
 SCORES = ("contention", "misalignment", "relative_misalignment")
@@ -129,8 +133,12 @@ def simulated_pages(kind: str, rng: np.random.Generator) -> tuple[pd.DataFrame, 
         chance = weights[1][user] * serves[goals[1][user]] + (1 - weights[1][user]) / 2
         for _ in range(N_PAGES):
             order = np.argsort(rng.exponential(size=4) / favours)  # one by one, as likely as they are favoured
-            order = order if kind == "pages" else order[::-1]
-            clicked = (rng.random(4) < EXAMINED) & (rng.random(4) < chance[order])
+            order = order[::-1] if kind == "pages, last" else order
+            looked, liked = rng.random(4) < EXAMINED, rng.random(4) < chance[order]
+            if kind == "pages, until a click":
+                goes_on = (rng.random(3) < ON) & ~liked[:-1]
+                looked = np.logical_and.accumulate(np.append(True, goes_on))
+            clicked = looked & liked
             each = zip(order, clicked, strict=True)
             rows += [("page", "policy", f"u{user}", f"i{o}", 1 + k, int(c)) for k, (o, c) in enumerate(each)]
     log = pd.DataFrame(rows, columns=["event", "policy", "user", "item", "place", "clicked"])
@@ -169,7 +177,7 @@ def fitted_pages(kind: str, number: int) -> list[Row]:
     rng = np.random.default_rng([SEED, len(KINDS) + PAGES.index(kind), number])
     log, true = simulated_pages(kind, rng)
     rows = []
-    for way in WAYS:
+    for way in WAYS if kind != "pages, until a click" else WAYS[:2]:
         row = _fitted(datasets.read_log(log, study_of_pages(way)), true, rng)
         rows.append(row | {"kind": f"{kind}: {way}", "number": number})
     return rows
@@ -240,8 +248,9 @@ def main() -> None:
             print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
     for number in range(options.pages):
         for kind in PAGES:
-            rows += fitted_pages(kind, number)
-            print(json.dumps(rows[-len(WAYS) :]), file=sys.stderr, flush=True)
+            found = fitted_pages(kind, number)
+            print(json.dumps(found), file=sys.stderr, flush=True)
+            rows += found
     found = summary(rows)
     options.output.write_text(json.dumps(record | {"summary": found, "logs": rows}) + "\n")
     print(table(found))
