@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..errors import shown
+from .ballots import ballots_of, entered_ballots, once_each
 from .covariates import Covariate
 from .examination import Examined
 from .numbers import KINDS as NUMBERS
@@ -105,6 +106,9 @@ class AreaChoices:
         Parts of a mixture of goals where each answer may follow another of the agent's goals; 0: one goal each.
     examined
         What it means that items are shown at places, see :mod:`.examination`; None where none is.
+    ballots
+        Whether an item is a ranking, or best and worst, of options that differ, see :mod:`.ballots`, (item,); empty
+        when none is.
     """
 
     name: str
@@ -133,6 +137,7 @@ class AreaChoices:
     numbers: tuple[Numbers, ...] = ()
     parts: int = 0
     examined: Examined | None = None
+    ballots: tuple[bool, ...] = ()
 
     @property
     def is_pass(self) -> NDArray[np.bool_]:
@@ -189,8 +194,18 @@ class AreaChoices:
 
     @property
     def has_sets(self) -> NDArray[np.bool_]:
-        """Whether an item is asked in situations, whose options differ, and so has no ``counts``, (item,)."""
+        """Whether an item is asked with options that differ, and so has no ``counts``, (item,)."""
+        return self.has_situations | self.has_ballots
+
+    @property
+    def has_situations(self) -> NDArray[np.bool_]:
+        """Whether an item is asked in situations, (item,)."""
         return np.array([kind == "situation" for kind in self.item_kinds], dtype=bool)
+
+    @property
+    def has_ballots(self) -> NDArray[np.bool_]:
+        """Whether an item is answered by ballots whose options differ, (item,): ``ballots``, spelt out."""
+        return np.array(self.ballots or (False,) * len(self.items), dtype=bool)
 
     @property
     def has_numbers(self) -> NDArray[np.bool_]:
@@ -209,14 +224,15 @@ class AreaChoices:
 
     @property
     def chosen(self) -> NDArray[np.int64]:
-        """Number of times that agents chose each option, of rankings first, (option,)."""
+        """Number of times that agents chose each option, of rankings first, of ballots at any place, (option,)."""
         agents = self.n_agents_of_pattern
         chosen = agents @ self.counts
         for stages in self.stages:
             if self.has_sets[stages.item]:
                 first = np.flatnonzero(self.item_of_option == stages.item)[0]
                 picked = stages.shown[np.arange(len(stages.chosen)), stages.chosen]
-                np.add.at(chosen, first + picked[stages.stage], stages.times * agents[stages.pattern])
+                times = np.where(stages.worst[stages.stage], 0, stages.times)
+                np.add.at(chosen, first + picked[stages.stage], times * agents[stages.pattern])
         return chosen
 
     @property
@@ -244,7 +260,8 @@ class AreaChoices:
     def order(self, item: int) -> NDArray[np.int64]:
         """Return the ranking of each pattern, (pattern, place), as positions in its options, −1 after the last.
 
-        For the best and the worst option those are the first two places; for other items there is one.
+        For the best and the worst option those are the first two places; for other items there is one. Of ballots
+        whose options differ, which an agent may give several of, there is none: see :mod:`.ballots`.
 
         Parameters
         ----------
@@ -252,7 +269,7 @@ class AreaChoices:
             Position in ``items``.
         """
         for stages in self.stages:
-            if stages.item == item:
+            if stages.item == item and not self.has_sets[item]:
                 return orders_of(stages, self.answer(item), int((self.item_of_option == item).sum()))
         return self.answer(item)[:, None]
 
@@ -377,7 +394,7 @@ class Choices:
             If ``layout`` is neither, or a wide table is asked for and an item is answered many times.
         """
         if layout == "wide":
-            several = [area.repeated | area.has_sets for area in self.areas]
+            several = [area.repeated | area.has_situations for area in self.areas]
             names = [np.array(area.items, dtype=object) for area in self.areas]
             repeated = [item for many, own in zip(several, names, strict=True) for item in own[many]]
             if repeated:
@@ -407,7 +424,8 @@ class Choices:
                     rows["answer"][mine] = ranked[area.pattern_of_agent[agent[mine]]]
             rows["times"] = area.counts[area.pattern_of_agent[agent], option]
             parts.append(pd.DataFrame(rows))
-            parts += [self._situation_rows(area, stages) for stages in area.stages if area.has_sets[stages.item]]
+            parts += [self._situation_rows(area, one) for one in area.stages if area.has_situations[one.item]]
+            parts += [self._ballot_rows(area, one) for one in area.stages if area.has_ballots[one.item]]
             parts += [self._number_rows(area, numbers) for numbers in area.numbers]
         return pd.concat(parts, ignore_index=True)
 
@@ -419,6 +437,17 @@ class Choices:
         columns["area"] = np.full(len(picked), area.name, dtype=object)
         columns["item"] = np.full(len(picked), area.items[stages.item], dtype=object)
         columns["answer"] = np.array(area.options_of(stages.item), dtype=object)[picked]
+        columns["times"] = held.times
+        return pd.DataFrame(columns)
+
+    def _ballot_rows(self, area: AreaChoices, stages: Stages) -> pd.DataFrame:
+        """Return the ballots of agents in the form of a long table, each best first."""
+        item = self.study.area(area.name).items[stages.item]
+        held = entered_ballots(stages, item, area.pattern_of_agent)
+        columns: dict[str, NDArray[np.generic]] = self._agent_columns(held.agent)
+        columns["area"] = np.full(len(held.agent), area.name, dtype=object)
+        columns["item"] = np.full(len(held.agent), item.name, dtype=object)
+        columns["answer"] = order_text(item, held.order)
         columns["times"] = held.times
         return pd.DataFrame(columns)
 
@@ -435,7 +464,10 @@ class Choices:
     def _ranked(self, area: AreaChoices, place: int) -> NDArray[np.object_] | None:
         """Return the answer of each pattern to an item as text, best first; None where it is one option."""
         item = self.study.area(area.name).items[place]
-        return order_text(item, area.order(place)) if item.in_stages else None
+        if item.in_ballots and not item.repeated:
+            stages = next(one for one in area.stages if one.item == place)
+            return order_text(item, once_each(ballots_of(stages, item), len(area.counts)).order)
+        return order_text(item, area.order(place)) if item.in_stages and not item.in_ballots else None
 
     def _agent_columns(self, rows: NDArray[np.int64]) -> dict[str, NDArray[np.generic]]:
         columns: dict[str, NDArray[np.generic]] = {"agent": self.agents[rows]}

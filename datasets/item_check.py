@@ -88,7 +88,8 @@ _OF_KINDS = {
     "separator": {"ranking", "best_worst"},
     "top": {"ranking"},
     "ties": {"ranking"},
-    "available": {"situation"},
+    "available": {"situation", "ranking", "best_worst"},
+    "offered": {"ranking"},
     "alternative": {"situation"},
     "features": {"situation"},
     "exposure": {"count"},
@@ -111,12 +112,22 @@ def _check_order(item: Item, faults: StudyFaults) -> None:
     if item.ranks and item.kind == "ranking":
         _check_ranks(item, faults)
     wrong = {
-        "repeated": (item.repeated, "is repeated", "Not supported yet: make each answer an item of its own."),
+        "offered": (
+            item.offered == "ranked" and bool(item.available),
+            "has both 'available' and offered = \"ranked\"",
+            "Keep one of the two.",
+        ),
         "ranks": (item.ranks and item.places, "has both 'ranks' and 'places'", "Keep one of the two."),
         "ties": (
             item.ties != "error" and not item.ranks,
             "has 'ties' without 'ranks'",
             "Give the columns of the ranks.",
+        )
+        if item.ties != "cut" or item.offered != "ranked"
+        else (
+            True,
+            'has ties = "cut", and what is cut was on offer',
+            "Write ties = \"order\", or say what was on offer by 'available'.",
         ),
         "top": (
             (item.top or 0) > len(item.serves),
@@ -132,6 +143,11 @@ def _check_order(item: Item, faults: StudyFaults) -> None:
     for key, (is_wrong, what, remedy) in wrong.items():
         if is_wrong:
             faults.add("kind", f"Item {name} {what}.", remedy, where, key)
+    for option in item.available if item.in_stages else ():
+        if option not in item.serves:
+            message = f"{shown(option)} of 'available' of item {name} is no option."
+            remedy = hint(option, item.serves, f"The options are {listed(item.serves)}.")
+            faults.add("unknown-option", message, remedy, "available", where, value=option)
     cut = [option for option in item.serves if item.separator in option]
     if cut and not (item.ranks or item.places):
         message = f"Option {shown(cut[0])} of item {name} holds the separator {shown(item.separator)}."

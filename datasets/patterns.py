@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import Fault, InputError
+from .ballots import Ballots, ballot_stages
 from .choices import AreaChoices, Choices, Finding, Truth
 from .covariates import Covariate, kept, refuse_many_strata
 from .examination import examined_items
@@ -20,7 +21,7 @@ from .stages import Stages, best_worst_stages, kept_stages, ranking_stages, stag
 from .study import Area, Study, passing
 from .validation import listed
 
-type Given = NDArray[np.integer] | NDArray[np.floating] | Situations | Measured
+type Given = NDArray[np.integer] | NDArray[np.floating] | Situations | Ballots | Measured
 """Answers of all agents to one item, see :func:`build_choices`."""
 
 _LARGEST = 1 << 62
@@ -56,7 +57,8 @@ def build_choices(
         −1 for no answer, (agent,); for a repeated item how often each option was chosen, (agent, option); for a
         ranking the options from best on, for best and worst these two, −1 after the last, (agent, place); for a count
         or duration the number and its exposure, NaN for none, (agent, 2), or where it is repeated
-        :class:`~dissensus.datasets.numbers.Measured`; or :class:`~dissensus.datasets.situations.Situations`.
+        :class:`~dissensus.datasets.numbers.Measured`; or :class:`~dissensus.datasets.situations.Situations`, or
+        :class:`~dissensus.datasets.ballots.Ballots`.
     groups
         Names of the groups. A group left with no agent is dropped and noted.
     group_of_agent
@@ -179,6 +181,8 @@ def _area_choices(area: Area, answers: Mapping[str, Given], n: int) -> AreaChoic
         given = answers[item.name]
         if isinstance(given, Situations):
             situations[place] = situation_stages(place, item, given)
+        elif isinstance(given, Ballots):
+            situations[place] = ballot_stages(place, item, given)
         elif item.is_number:
             measured = given if isinstance(given, Measured) else measured_once(given.astype(np.float64))
             numbers[place] = numbers_of(place, item.kind, measured)
@@ -186,7 +190,7 @@ def _area_choices(area: Area, answers: Mapping[str, Given], n: int) -> AreaChoic
     def columns() -> Iterable[tuple[NDArray[np.integer], int]]:
         for place, item in enumerate(area.items):
             given = answers[item.name]
-            if isinstance(given, Situations):
+            if isinstance(given, Situations | Ballots):
                 yield agent_codes(situations[place], n)
             elif isinstance(given, Measured) or item.is_number:
                 yield number_codes(numbers[place], n)
@@ -207,7 +211,7 @@ def _area_choices(area: Area, answers: Mapping[str, Given], n: int) -> AreaChoic
     stages = []
     for place, (item, start, size) in enumerate(zip(area.items, starts, sizes, strict=False)):
         answer = answers[item.name]
-        if isinstance(answer, Situations):
+        if isinstance(answer, Situations | Ballots):
             stages.append(stages_at(situations[place], first))
             continue
         if isinstance(answer, Measured) or item.is_number:
@@ -275,6 +279,7 @@ def area_choices(
         passing_means="low_weight" if area.abstain is None else area.abstain.means,
         parts=area.mixture_parts,
         examined=examined_items(area),
+        ballots=area.ballots,
     )
 
 

@@ -236,7 +236,8 @@ def _checked(
     fixed = np.full((len(order), item.n_places), MISSING, dtype=np.int64)
     width = min(item.n_places, order.shape[1])
     fixed[:, :width] = np.where(faulty[:, None], MISSING, order[:, :width])
-    return canonical_order(fixed, len(item.serves)) if item.kind == "ranking" else fixed
+    whole = item.in_ballots or item.kind == "best_worst"
+    return fixed if whole else canonical_order(fixed, len(item.serves))
 
 
 def _twice(item: Item, order: NDArray[np.int64]) -> str:

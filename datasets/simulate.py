@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..forward_model.choice_rules import draw_options
 from .answer_probability import option_probabilities
+from .ballots import Ballots, draw_ballots, entered_ballots, full_ballots
 from .choices import Choices, Truth
 from .examination import examination_of, seen_through
 from .judgements import long_study
@@ -81,7 +82,8 @@ def simulate(
         Number of answers of an agent to a repeated item.
     situations
         Choices whose agents' situations are taken for items of kind ``situation``: the first simulated agent is asked
-        what its first agent was asked, and so on, again from the first when it has fewer. Needed with such items.
+        what its first agent was asked, and so on, again from the first when it has fewer. Needed with such items, and
+        with rankings, or best and worst, of options that differ.
     covariates
         For columns of ``depends_on`` the number or level of each agent, (agent,). Those not given are drawn: one of the
         levels or bins in the study, or a whole number from 1 to 7.
@@ -218,7 +220,7 @@ def _draw_answers(
     rng: np.random.Generator,
     missing: float,
     answers_per_item: int,
-    asked: Mapping[str, Situations],
+    asked: Mapping[str, Situations | Ballots],
     taste: NDArray[np.float64],
     passed: tuple[NDArray[np.float64], NDArray[np.float64]] | None,
     numbers: list[NDArray[np.float64]],
@@ -231,7 +233,7 @@ def _draw_answers(
     item_of_option = np.repeat(np.arange(len(sizes)), sizes)
     starts = np.cumsum(sizes) - sizes
     held = np.where(goal == len(area.goals), -1, goal)
-    elsewhere = {item.name for item in area.items if item.kind == "situation" or item.is_number}
+    elsewhere = {item.name for item in area.items if item.kind == "situation" or item.is_number or item.in_ballots}
     answers = {item.name: _no_answers(item, n) for item in area.items if item.name not in elsewhere}
     for first in range(0, n, _CHUNK):
         rows = slice(first, min(first + _CHUNK, n))
@@ -259,14 +261,22 @@ def _draw_answers(
                 chosen = drawn[:, position]
                 answers[item.name][rows] = np.where(rng.random(len(p)) < missing, -1, chosen) if missing else chosen
     first = 0
-    drawn_situations: dict[str, Situations] = {}
+    drawn_situations: dict[str, Situations | Ballots] = {}
     for position, item in enumerate(area.items):
+        if item.in_ballots:
+            pull = area.kappa * weight[:, None] * _served(item, area)[held]
+            utility = np.log(baseline[item_of_option == position]) + pull
+            own_ballots = asked.get(item.name) or full_ballots(item, n, answers_per_item if item.repeated else 1)
+            assert isinstance(own_ballots, Ballots)
+            drawn_situations[item.name] = draw_ballots(own_ballots, utility, item, rng, missing=missing)
         if item.kind == "situation":
             own = taste[first : first + len(item.features)]
             first += len(item.features)
             pull = area.kappa * weight[:, None] * _served(item, area)[held]
             utility = np.log(baseline[item_of_option == position]) + pull
-            drawn_situations[item.name] = draw_situations(asked[item.name], utility, own, rng, missing=missing)
+            own_situations = asked[item.name]
+            assert isinstance(own_situations, Situations)
+            drawn_situations[item.name] = draw_situations(own_situations, utility, own, rng, missing=missing)
     measured = iter(zip(*numbers, strict=True))
     drawn_numbers = {
         item.name: _draw_numbers(
@@ -311,18 +321,24 @@ def _served(item: Item, area: Area) -> NDArray[np.float64]:
     return np.array([*served, [False] * len(item.serves)], dtype=np.float64)
 
 
-def _asked_situations(study: Study, situations: Choices | None, n_agents: int) -> dict[str, Situations]:
-    """Return the situations of the agents, without what they choose, by item."""
-    names = [item.name for item in study.items if item.kind == "situation"]
-    if not names:
+def _asked_situations(study: Study, situations: Choices | None, n_agents: int) -> dict[str, Situations | Ballots]:
+    """Return the situations of the agents, and the ballots they are given, whatever they choose, by item."""
+    ballots = {item.name: item for item in study.items if item.in_ballots}
+    differ = [name for name, item in ballots.items() if item.available or item.offered == "ranked"]
+    names = [item.name for item in study.items if item.kind == "situation"] + differ
+    if not names and situations is None:
         return {}
     if situations is None:
-        raise ValueError(f"item {names[0]!r} is asked in situations: give choices that have them as 'situations'")
-    found = {}
+        what = "over options that differ" if names[0] in differ else "in situations"
+        raise ValueError(f"item {names[0]!r} is asked {what}: give choices that have them as 'situations'")
+    found: dict[str, Situations | Ballots] = {}
     for area in situations.areas:
         taken = area.pattern_of_agent[np.arange(n_agents) % situations.n_agents]
         for stages in area.stages:
-            if area.items[stages.item] in names:
+            name = area.items[stages.item]
+            if name in ballots and area.has_ballots[stages.item]:
+                found[name] = entered_ballots(stages, ballots[name], taken)
+            elif name in names:
                 found[area.items[stages.item]] = entered_situations(stages, taken)
     lacking = [name for name in names if name not in found]
     if lacking:
@@ -339,7 +355,7 @@ def _no_answers(item: Item, n: int) -> NDArray[np.integer]:
 def _is_single(area: Area, answers_per_item: int) -> bool:
     """Whether agents answer once in the area, so that weight and baseline are not seen."""
     asked = [item for item in area.items if item.kind != "importance"]
-    if len(asked) > 1 or asked[0].kind == "situation" or asked[0].is_number:
+    if len(asked) > 1 or asked[0].kind == "situation" or asked[0].is_number or asked[0].in_ballots:
         return False
     choices = answers_per_item if asked[0].repeated else min(asked[0].n_places, len(asked[0].serves) - 1)
     return choices <= 1

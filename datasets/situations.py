@@ -224,12 +224,27 @@ def _one_chosen(
     return np.asarray(rows - starts[number[rows]])
 
 
-def _flags(reading: Reading, name: str, what: str, missing: tuple[str, ...] = ()) -> NDArray[np.bool_]:
-    """Return a column that says yes or no, (row,); other labels are faults, missing codes mean no."""
+def flags(
+    reading: Reading, name: str, what: str, needed: NDArray[np.bool_], rows: NDArray[np.integer]
+) -> NDArray[np.bool_]:
+    """Return a column that says yes or no in some rows, (row,); where it is not needed it may be empty, for yes."""
+    asked = np.zeros(reading.text.n_rows, dtype=bool)
+    asked[rows[needed]] = True
+    return _flags(reading, name, what, asked=asked)[rows]
+
+
+def _flags(
+    reading: Reading,
+    name: str,
+    what: str,
+    missing: tuple[str, ...] = (),
+    asked: NDArray[np.bool_] | None = None,
+) -> NDArray[np.bool_]:
+    """Return a column that says yes or no, (row,); other labels are faults where asked, missing codes mean no."""
     codes, labels = reading.column(name)
     known = [1 if label in _YES else 0 if label in _NO or (label and label in missing) else UNKNOWN for label in labels]
     flag = np.array([*known, UNKNOWN], dtype=np.int64)[codes]
-    wrong = flag == UNKNOWN
+    wrong = (flag == UNKNOWN) & (True if asked is None else asked)
     empty = wrong & ((codes < 0) | (codes == place_of(labels, "")))
     remedy = "Write 1 or 0 (or yes and no, true and false)."
     _refuse(reading, empty, "no-flag", f"The row does not say {what}.", remedy, None, name)

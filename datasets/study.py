@@ -205,7 +205,8 @@ class Item(Part):
     serves
         The goals each option serves, option → goals; the order is that of the options.
     repeated
-        Whether an agent may answer many times.
+        Whether an agent may answer many times. An agent who ranks often has a row for each ranking, in a long table or
+        in the layout ``"situations"``.
     kind
         ``"choice"``: one of the options, by the choice rule of the area. ``"ordinal"``: levels of a scale, from lowest
         to highest. ``"pairwise"``: one of two objects, or a tie, the third option. ``"importance"``: levels of stated
@@ -231,8 +232,12 @@ class Item(Part):
         For ``"ranking"`` with ``ranks`` what options of equal rank are: an ``"error"``; ``"cut"`` ends the ranking
         before them; ``"order"`` takes them in the order of the study.
     available
-        For ``"situation"`` in the layout ``"situations"`` the column that says whether an option can be chosen (1) or
-        not (0), option → column; those not named always can.
+        For ``"situation"`` in the layout ``"situations"``, for ``"ranking"`` and ``"best_worst"`` also in a wide table,
+        the column that says whether an option can be chosen (1) or not (0), option → column; those not named always
+        can.
+    offered
+        For ``"ranking"`` which options were there to be ranked, besides what ``available`` says: ``"all"``, or
+        ``"ranked"``, those in the answer and no others.
     alternative
         For ``"situation"`` in the layout ``"alternatives"`` the column that names the option of the row; ``column``
         then holds 1 for the one chosen, else 0.
@@ -263,6 +268,7 @@ class Item(Part):
     top: Size | None = None
     ties: Literal["error", "cut", "order"] = "error"
     available: dict[Text, Text] = Field(default_factory=dict)
+    offered: Literal["all", "ranked"] = "all"
     alternative: Text | None = None
     features: dict[Text, Feature] = Field(default_factory=dict)
     passes: Texts = ()
@@ -306,6 +312,11 @@ class Item(Part):
     def in_stages(self) -> bool:
         """Whether an answer is a first choice and then choices from what is left."""
         return self.kind in {"ranking", "best_worst"}
+
+    @property
+    def in_ballots(self) -> bool:
+        """Whether what an agent ranks is not all options once, so that its first choices differ in what was there."""
+        return self.in_stages and (self.repeated or bool(self.available) or self.offered == "ranked")
 
     @property
     def options(self) -> tuple[str, ...]:
@@ -408,6 +419,12 @@ class Area(Part):
         """Kind of each item; empty when all are choices."""
         kinds = tuple(item.kind for item in self.items)
         return () if set(kinds) <= {"choice"} else kinds
+
+    @property
+    def ballots(self) -> tuple[bool, ...]:
+        """Whether an item is answered by ballots whose options differ, (item,); empty when none is."""
+        found = tuple(item.in_ballots for item in self.items)
+        return found if any(found) else ()
 
     @property
     def objects(self) -> tuple[tuple[str, ...], ...]:
@@ -571,6 +588,8 @@ class Study(Part):
                 for key in ("stated", "exposure", "place", "shown"):
                     if item[key] is None:
                         del item[key]
+                if item["offered"] == "all":
+                    del item["offered"]
             for key in ("abstain", "examination"):
                 if area[key] is None:
                     del area[key]

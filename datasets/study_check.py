@@ -142,17 +142,7 @@ def _check_layout(table: Table, areas: list[Area], faults: StudyFaults) -> None:
     if table.layout == "judgements":
         return
     if table.layout == "long":
-        for key in ("agent", "item", "answer"):
-            if getattr(table, key) is None:
-                message = f"A long table needs 'table.{key}', the name of a column."
-                faults.add("missing-key", message, f'Add {key} = "…" below [table].', "long")
-        for item in (item for area in areas for item in area.items if item.exposure):
-            message = f"Item {shown(item.name)} has an 'exposure', which a long table does not hold."
-            faults.add("not-supported", message, "Not supported yet: give a wide table.", f"items.{item.name}]")
-        for item in (item for area in areas for item in area.items if item.ranks or item.places):
-            message = f"Item {shown(item.name)} names columns of its own, which a long table does not have."
-            remedy = 'Write the options in order in one answer, such as "a>b>c", or give a wide table.'
-            faults.add("wrong-value", message, remedy, f"items.{item.name}]", "ranks", "places")
+        _check_long(table, areas, faults)
         return
     if table.times is not None and table.agent is not None:
         message = "A row of a wide table stands for one agent where 'table.agent' names them, and for many by 'times'."
@@ -163,11 +153,44 @@ def _check_layout(table: Table, areas: list[Area], faults: StudyFaults) -> None:
             faults.add("wrong-value", message, 'Remove it, or write layout = "long".', key)
     for area in areas:
         for item in area.items:
-            if item.repeated:
+            if item.in_ballots:
+                _check_ballots(item, table, faults)
+            if item.repeated and not (item.in_stages and table.of_situations):
                 message = f"Item {shown(item.name)} is repeated, which a wide table cannot hold."
                 faults.add(
                     "wrong-value", message, 'Write layout = "long" below [table].', f"items.{item.name}]", "repeated"
                 )
+
+
+def _check_long(table: Table, areas: list[Area], faults: StudyFaults) -> None:
+    """Check what a long table needs, and what it does not hold."""
+    for key in ("agent", "item", "answer"):
+        if getattr(table, key) is None:
+            message = f"A long table needs 'table.{key}', the name of a column."
+            faults.add("missing-key", message, f'Add {key} = "…" below [table].', "long")
+    for item in (item for area in areas for item in area.items if item.exposure):
+        message = f"Item {shown(item.name)} has an 'exposure', which a long table does not hold."
+        faults.add("not-supported", message, "Not supported yet: give a wide table.", f"items.{item.name}]")
+    for item in (item for area in areas for item in area.items if item.available and item.in_stages):
+        message = f"Item {shown(item.name)} has 'available', columns which a long table does not have."
+        remedy = 'Write offered = "ranked", or layout = "situations" with a row for each ranking.'
+        faults.add("wrong-value", message, remedy, f"items.{item.name}]", "available")
+    for item in (item for area in areas for item in area.items if item.ranks or item.places):
+        message = f"Item {shown(item.name)} names columns of its own, which a long table does not have."
+        remedy = 'Write the options in order in one answer, such as "a>b>c", or give a wide table.'
+        faults.add("wrong-value", message, remedy, f"items.{item.name}]", "ranks", "places")
+
+
+def _check_ballots(item: Item, table: Table, faults: StudyFaults) -> None:
+    """Check that a ranking of options that differ and the layout of a table that is not long go together."""
+    where = f"items.{item.name}]"
+    if table.layout == "alternatives" and (item.available or item.repeated):
+        key = "available" if item.available else "repeated"
+        message = f"{key!r} of item {shown(item.name)} does not fit layout 'alternatives'."
+        faults.add("kind", message, 'Write layout = "situations", with a row for each ranking.', key, where)
+    if table.times is not None:
+        message = f"A row stands for many agents by 'times', and item {shown(item.name)} has its own options in each."
+        faults.add("not-supported", message, "Not supported yet: give each agent a row.", "times", where)
 
 
 def _check_situations(table: Table, areas: list[Area], faults: StudyFaults) -> None:
@@ -176,7 +199,8 @@ def _check_situations(table: Table, areas: list[Area], faults: StudyFaults) -> N
     for item in situations:
         check_situations(item, table, faults)
     if table.of_situations:
-        if not situations:
+        ballots = table.layout == "situations" and any(i.in_stages and i.repeated for a in areas for i in a.items)
+        if not situations and not ballots:
             message = f"Layout {table.layout!r} is for items of kind 'situation', and there are none."
             faults.add("wrong-value", message, 'Write kind = "situation" below the item.', "layout")
         if table.times is not None:

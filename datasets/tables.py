@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from ..errors import LISTED, Fault, InputError, shown
 from .agent_columns import agent_groups, agent_labels, agent_weights
+from .ballot_columns import long_ranked, wide_ranked
 from .choices import Choices, Finding
 from .covariate_columns import agent_covariates, agent_periods, apart_by_period
 from .judgements import long_study, read_judgements
 from .look_alike import near_duplicates
 from .number_columns import every_wide_number, long_numbers
 from .patterns import Given, build_choices, distinct_rows
-from .ranking_columns import orders_of_agents, text_orders, wide_orders
 from .reading import Reading, place_of
 from .repeated_answers import MISSING, UNKNOWN, note_kept, once, options_of, refuse_agents_twice
 from .situations import long_situations, row_situations
@@ -220,10 +220,10 @@ def _wide(reading: Reading, agent: NDArray[np.integer], n: int) -> dict[str, Giv
                 answers[item.name] = found
             continue
         if item.in_stages:
-            order = wide_orders(reading, item)
-            if order is not None and (n == len(agent) or layout.rule_of_duplicates != "error"):
-                answers[item.name], dropped = orders_of_agents(reading, item, np.arange(len(agent)), agent, order, n)
-                kept += dropped
+            ranked = wide_ranked(reading, item, agent, n)
+            if ranked is not None:
+                answers[item.name] = ranked[0]
+                kept += ranked[1]
             continue
         if not reading.has(item.column):
             continue
@@ -246,7 +246,7 @@ def _long(reading: Reading, agent: NDArray[np.integer], n: int, times: NDArray[n
     """Return the answers of a long table by item."""
     study, layout = reading.study, reading.study.table
     assert layout.item is not None and layout.answer is not None
-    size = 2 * n * sum(len(item.serves) if item.repeated else 1 for item in study.items)
+    size = 2 * n * sum(len(item.serves) if item.repeated and not item.in_stages else 1 for item in study.items)
     if size > layout.limits.bytes:
         message = f"{n:,} agents and {len(study.items):,} items take {size:,} bytes, limit {layout.limits.bytes:,}."
         reading.add("too-large", message, "Raise 'bytes' below [table.limits] if that is meant.")
@@ -261,9 +261,9 @@ def _long(reading: Reading, agent: NDArray[np.integer], n: int, times: NDArray[n
         rows = order[bounds[place] : bounds[place + 1]]
         if item.in_stages:
             rows = np.sort(rows if times is None else rows[times[rows] > 0])
-            ranked = text_orders(reading, item, rows, codes, labels, layout.answer)
-            answers[item.name], dropped = orders_of_agents(reading, item, rows, agent[rows], ranked, n)
-            if times is not None:
+            several = None if times is None else times[rows]
+            answers[item.name], dropped = long_ranked(reading, item, rows, agent[rows], n, several)
+            if times is not None and not item.repeated:
                 refuse_times(reading, item, rows, times)
             kept += dropped
             continue

@@ -10,12 +10,13 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from .ballots import Ballots, ballots_of, entered_ballots, once_each
 from .choices import AreaChoices, Choices
 from .covariate_columns import beside_columns
 from .numbers import number_text, numbers_at
 from .ranking_columns import order_columns
 from .stages import order_text
-from .study import Table
+from .study import Item, Table
 
 
 def write_table(choices: Choices, path: str | Path) -> None:
@@ -102,13 +103,26 @@ def _wide_columns(choices: Choices, area: AreaChoices) -> dict[str, pa.Array]:
             columns |= _number_columns(choices, area, position)
             continue
         if item.in_stages:
-            ranked = order_columns(item, area.order(position), blank)
+            order = area.order(position)
+            if item.in_ballots:
+                ballots = _own_ballots(area, item, position)
+                order = ballots.order
+                seen = {name: ballots.offered[:, item.options.index(option)] for option, name in item.available.items()}
+                for name, flag in seen.items():
+                    columns[name] = pa.array(np.where(flag, "1", "0")[area.pattern_of_agent], type=pa.string())
+            ranked = order_columns(item, order, blank)
             columns |= {name: pa.array(text[area.pattern_of_agent], type=pa.string()) for name, text in ranked.items()}
             continue
         counts = area.counts[:, area.item_of_option == position]
         answer = np.where(counts.any(axis=1), counts.argmax(axis=1), -1)[area.pattern_of_agent]
         columns[item.column] = _text(item.options, answer, blank)
     return columns
+
+
+def _own_ballots(area: AreaChoices, item: Item, position: int) -> Ballots:
+    """Return the one ballot of each pattern to an item."""
+    (stages,) = (one for one in area.stages if one.item == position)
+    return once_each(ballots_of(stages, item), len(area.counts))
 
 
 def _number_columns(choices: Choices, area: AreaChoices, position: int) -> dict[str, pa.Array]:
@@ -147,11 +161,19 @@ def _long_columns(choices: Choices) -> dict[str, pa.Array]:
         chosen = len(labels) + option[row]
         labels += area.options
         for position, item in enumerate(choices.study.area(area.name).items):
-            if item.in_stages:
+            if item.in_stages and not item.in_ballots:
                 mine = area.item_of_option[option[row]] == position
                 chosen[mine] = len(labels) + area.pattern_of_agent[agent[mine]]
                 labels += order_text(item, area.order(position)).tolist()
         options.append(chosen)
+        for stages in area.stages:
+            if area.has_ballots[stages.item]:
+                item = choices.study.area(area.name).items[stages.item]
+                every = entered_ballots(stages, item, area.pattern_of_agent)
+                agents.append(every.agent)
+                items.append(np.full(len(every.agent), len(names) + stages.item))
+                options.append(len(labels) + np.arange(len(every.agent)))
+                labels += order_text(item, every.order).tolist()
         for numbers in area.numbers:
             held = numbers_at(numbers, area.pattern_of_agent)
             entry = np.repeat(np.arange(len(held.which)), held.times)

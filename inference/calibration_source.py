@@ -13,6 +13,7 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "dissensus.forward_model": ("aggregation", "choice_rules", "pair_sums", "soft_memberships"),
     "dissensus.datasets": (
         "answer_probability",
+        "ballots",
         "covariates",
         "examination",
         "learned_goals",

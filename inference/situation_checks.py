@@ -45,7 +45,7 @@ def situation_check(density: AreaDensity, theta: Array) -> Check | None:
         Equally weighted posterior draws, (draw, coordinate).
     """
     area = density.area
-    places = [k for k, stages in enumerate(area.stages) if area.has_sets[stages.item]]
+    places = [k for k, stages in enumerate(area.stages) if area.has_situations[stages.item]]
     if not places or not density.table.stages:
         return None
     cells = sum(table.n_stages * table.n_states for table in density.table.stages) * min(

@@ -61,8 +61,12 @@ def simulated_stages(
 
 
 def _chosen_anew(each: Stages, utility: Array, taste: Array, rng: np.random.Generator) -> Stages:
-    """Return situations with what agents of some utilities, (agent, option), choose in them."""
+    """Return situations with what agents of some utilities, (agent, option), choose in them.
+
+    Of ballots, sets that were left after earlier choices stay as they are: each choice from them tells as much.
+    """
     own = utility[each.pattern[:, None], np.maximum(each.shown, 0)] + each.features @ taste
+    own[each.worst] *= -1
     own += rng.gumbel(size=own.shape)
     return replace(each, chosen=np.where(each.shown < 0, -np.inf, own).argmax(axis=1))
 

@@ -220,7 +220,7 @@ def _unseen(areas: Iterable[Area], area: str | None) -> list[str]:
     return [f"{a.name}: goals are learned, so which goal an answer serves is not given." for a in learned] + [
         f"{a.name}: {_incomparable(a)}"
         for a in concerned
-        if all(item.kind in {"situation", "importance"} or item.is_number for item in a.items)
+        if all(item.kind in {"situation", "importance"} or item.is_number or item.in_ballots for item in a.items)
     ]
 
 

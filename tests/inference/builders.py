@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from dissensus.datasets.ballots import Ballots
 from dissensus.datasets.choices import AreaChoices, Choices
 from dissensus.datasets.covariates import Covariate, numeric
 from dissensus.datasets.numbers import Measured
@@ -62,6 +63,14 @@ def of_kind(area: Mapping[str, Any], *kinds: str) -> dict[str, Any]:
     return {**area, "settings": {**area["settings"], "items": items}}
 
 
+def in_ballots(area: Mapping[str, Any], item: int, **settings: Any) -> dict[str, Any]:
+    """Return an area one of whose items, a ranking, or best and worst, has settings such as ``offered="ranked"``."""
+    items = dict(area["settings"]["items"])
+    name = list(items)[item]
+    items[name] = items[name] | settings
+    return {**area, "settings": {**area["settings"], "items": items}}
+
+
 def with_features(area: Mapping[str, Any], item: int, *names: str) -> dict[str, Any]:
     """Return an area one of whose items, of kind ``situation``, has features."""
     items = dict(area["settings"]["items"])
@@ -82,7 +91,7 @@ def make_choices(
     covariates: Sequence[Covariate] = (),
 ) -> Choices:
     """Return the choices of agents called 0, 1, …; answers by item as positions of options, or counts if repeated."""
-    entries = (Situations, Measured)
+    entries = (Situations, Ballots, Measured)
     arrays = {k: given if isinstance(given, entries) else np.asarray(given) for k, given in answers.items()}
     lengths = [1 + max(g.agent, default=-1) if isinstance(g, entries) else len(g) for g in arrays.values()]
     n = max(lengths)
@@ -107,6 +116,8 @@ def random_answers(study: Study, n: int, *, seed: int, missing: float = 0.0, tim
             agent = np.repeat(np.arange(n), rng.binomial(times, 1 - missing, n))
             value, exposure = _random_numbers(item, len(agent), rng, 0.0).T
             answers[item.name] = Measured(agent, value, exposure, rng.integers(1, 3, len(agent)))
+        elif item.in_ballots:
+            answers[item.name] = random_ballots(item, n, rng)
         elif item.repeated:
             number = rng.binomial(times, 1 - missing, n)
             number[0] = times
@@ -143,6 +154,21 @@ def _random_orders(item: Item, n: int, rng: np.random.Generator, missing: float)
     length[0] = item.n_places
     order = np.where(np.arange(order.shape[1]) < length[:, None], order, -1)
     return canonical_order(order, len(item.serves)) if item.kind == "ranking" else order
+
+
+def random_ballots(item: Item, n: int, rng: np.random.Generator, *, most: int = 3) -> Ballots:
+    """Return up to so many rankings of each agent, or one, of two options or more, cut anywhere or whole."""
+    most = most if item.repeated else 1
+    size = len(item.serves)
+    agent = np.repeat(np.arange(n), np.append(rng.integers(0, most + 1, n - 1), most))
+    offered = np.ones((len(agent), size), dtype=bool)
+    if item.available or item.offered == "ranked":
+        offered = (rng.random(offered.shape) < 0.6) | (np.argsort(rng.random(offered.shape), axis=1) < 2)
+    order = np.argsort(np.where(offered, rng.random(offered.shape), 2.0), axis=1)
+    number = np.minimum(offered.sum(axis=1), item.n_places)
+    length = number if item.offered == "ranked" or item.kind == "best_worst" else rng.integers(1, number + 1)
+    order = np.where(np.arange(size) < length[:, None], order, -1)[:, : item.n_places]
+    return Ballots(agent, offered, order, rng.integers(1, 3, len(agent)) if item.repeated else np.ones_like(agent))
 
 
 def random_situations(item: Item, n: int, rng: np.random.Generator, *, most: int = 4) -> Situations:
@@ -434,6 +460,28 @@ CASES: dict[str, Callable[[], Choices]] = {
         seed=32,
         missing=0.2,
         **_grouped([0, 1, -1, 0, 1, -1, 1, 0]),
+    ),
+    "ballots, groups, no goal": lambda: random_choices(
+        make_study(
+            in_ballots(
+                in_ballots(
+                    of_kind(make_area("x y xy - z", "x y", "y - x -", no_goal=True), "ranking", "choice", "best_worst"),
+                    0,
+                    offered="ranked",
+                ),
+                2,
+                repeated=True,
+            )
+        ),
+        8,
+        seed=35,
+        missing=0.1,
+        **_grouped([0, 1, -1, 0, 1, -1, 1, 0]),
+    ),
+    "rankings again and again": lambda: random_choices(
+        make_study(in_ballots(of_kind(make_area("x y z - -", baseline="uniform"), "ranking"), 0, repeated=True, top=3)),
+        8,
+        seed=36,
     ),
     "one ranking": lambda: random_choices(make_study(of_kind(make_area("x y z -", kappa=2.0), "ranking")), 8, seed=33),
     "rankings, uniform": lambda: random_choices(

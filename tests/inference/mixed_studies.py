@@ -8,9 +8,15 @@ from typing import Any
 import numpy as np
 from dissensus.datasets.choices import Choices
 
-from .builders import make_area, make_study, of_kind, random_choices, with_features
+from .builders import in_ballots, make_area, make_study, of_kind, random_choices, with_features
 
 KINDS = ["choice", "ordinal", "pairwise", "importance", "ranking", "best_worst", "situation"]
+KINDS += ["ballot", "rankings", "best_worsts"]
+_BALLOTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "ballot": ("ranking", {"offered": "ranked"}),
+    "rankings": ("ranking", {"repeated": True}),
+    "best_worsts": ("best_worst", {"repeated": True}),
+}
 
 
 def _random_item(rng: np.random.Generator, kind: str, pairs: list[tuple[str, str]]) -> tuple[str, str]:
@@ -26,7 +32,7 @@ def _random_item(rng: np.random.Generator, kind: str, pairs: list[tuple[str, str
         first, second = pairs[rng.integers(len(pairs))]
         served = {"A": "x", "B": "y", "C": "-", "D": "xz"}
         return " ".join([served[first], served[second], "-"][: rng.integers(2, 4)]), f"pairwise {first} {second}"
-    if kind == "best_worst":  # an object serves the same goals wherever it is shown
+    if kind in {"best_worst", "best_worsts"}:  # an object serves the same goals wherever it is shown
         return " ".join(["x", "y", "-", "xz"][: rng.integers(2, 5)]), kind
     return " ".join(rng.choice(goals, rng.integers(2, 5))), kind
 
@@ -36,8 +42,11 @@ def mixed_choices(rng: np.random.Generator, kinds: list[str], *, seed: int, **st
     pairs = list(itertools.combinations("ABCD", 2))
     items = [_random_item(rng, kind, pairs) for kind in ["choice", *kinds]]
     options = ["x y z", *(text for text, _ in items[1:])]
-    area = of_kind(make_area(*options, **structure), "choice", *(kind for _, kind in items[1:]))
+    plain = [_BALLOTS.get(kind, (kind,))[0] for _, kind in items[1:]]
+    area = of_kind(make_area(*options, **structure), "choice", *plain)
     for j, (_, kind) in enumerate(items):
+        if kind in _BALLOTS:
+            area = in_ballots(area, j, **_BALLOTS[kind][1])
         if kind == "situation":
             area = with_features(area, j, *["cost", "time"][: rng.integers(3)])
     return random_choices(

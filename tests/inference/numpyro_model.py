@@ -132,12 +132,12 @@ def _log_answers(area: AreaChoices, point: Point, goal: Any, weight: Any) -> Any
             if at_face_value and not area.no_goal and some:
                 table = jnp.where(none, 0.0, table)
         total += counts @ table.T
-        if kind in {"ranking", "best_worst"}:
+        if kind in {"ranking", "best_worst"} and not plain_model.ranks_often(area, item):
             total += _later(area, item, log_b + area.kappa * weight[:, None] * serving, worst=kind == "best_worst")
     for stages in area.stages:
         taste = jnp.asarray(point.taste[first : first + stages.features.shape[2]])
         first += len(taste)
-        if kind_of(area, stages.item) == "situation":
+        if kind_of(area, stages.item) == "situation" or plain_model.ranks_often(area, stages.item):
             total += _situations(area, stages, point.baseline[stages.item], goal, weight, taste)
     return total
 
@@ -183,6 +183,7 @@ def _situations(area: AreaChoices, stages: Any, baseline: Any, goal: Any, weight
     pulled = jnp.asarray(baseline) + area.kappa * weight[:, None] * _serving(area, options.tolist(), goal)
     shown = stages.shown
     utility = pulled[:, np.maximum(shown, 0)] + (jnp.asarray(stages.features) @ taste)[None]  # (cell, stage, place)
+    utility = np.where(stages.worst, -1.0, 1.0)[:, None] * utility
     log_p = jax.nn.log_softmax(jnp.where(shown < 0, -jnp.inf, utility), axis=2)
     chosen = log_p[:, np.arange(len(shown)), stages.chosen]
     held = jnp.zeros((len(area.counts), len(goal)))

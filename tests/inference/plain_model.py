@@ -49,7 +49,7 @@ def answers_at_most_once(area: AreaChoices) -> bool:
     for stages in area.stages:
         np.add.at(answers, stages.pattern, stages.times)
     asked_in_sets = any(kind_of(area, j) in {"situation", "count", "duration"} for j in range(len(area.items)))
-    return bool(answers.max() <= 1) and not asked_in_sets and area.examined is None
+    return bool(answers.max() <= 1) and not asked_in_sets and area.examined is None and not any(area.ballots)
 
 
 def states_weights(area: AreaChoices) -> bool:
@@ -66,6 +66,11 @@ def is_pass(area: AreaChoices, option: int) -> bool:
 def kind_of(area: AreaChoices, item: int) -> str:
     """Return the kind of an item."""
     return area.kinds[item] if area.kinds else "choice"
+
+
+def ranks_often(area: AreaChoices, item: int) -> bool:
+    """Return whether rankings of an item are of options that differ, or several of one agent."""
+    return bool(area.ballots and area.ballots[item])
 
 
 def n_shares(area: AreaChoices) -> int:
@@ -446,14 +451,14 @@ def _by_mixture(
 def _log_agent(area: AreaChoices, pattern: int, goal: int | None, weight: float, point: Point, once: bool) -> float:
     total = _log_answers(area, area.counts[pattern], goal, weight, point, once)
     for item in range(len(area.items)):
-        if kind_of(area, item) in {"ranking", "best_worst"}:
+        if kind_of(area, item) in {"ranking", "best_worst"} and not ranks_often(area, item):
             total += _log_later(area, pattern, item, goal, weight, point)
     total += _log_numbers(area, pattern, goal, weight, point)
     first = 0
     for stages in area.stages:
         own = point.taste[first : first + stages.features.shape[2]]
         first += len(own)
-        if kind_of(area, stages.item) == "situation":
+        if kind_of(area, stages.item) == "situation" or ranks_often(area, stages.item):
             for held_by, stage, times in zip(stages.pattern, stages.stage, stages.times, strict=True):
                 if held_by == pattern:
                     total += times * _log_situation(area, stages, stage, goal, weight, point, own)
@@ -491,6 +496,8 @@ def _log_situation(
         value = point.baseline[stages.item][option] + area.kappa * weight * serves
         value += sum(b * x for b, x in zip(taste, stages.features[stage, place], strict=True))
         utility.append(value)
+    if stages.worst[stage]:
+        utility = [-u if u > -np.inf else u for u in utility]
     return float(utility[stages.chosen[stage]] - logsumexp(utility))
 
 

@@ -36,7 +36,10 @@ LEFT_OUT = {
 UNUSED = {
     *(
         f"dissensus.datasets.{name}"
-        for name in ("learned_goals", "mixtures", "numbers", "pattern_entries", "periods", "situations", "stages")
+        for name in (
+            *("ballots", "learned_goals", "mixtures", "numbers", "pattern_entries", "periods", "situations"),
+            "stages",
+        )
     ),
     "dissensus.forward_model.soft_memberships",
     *(

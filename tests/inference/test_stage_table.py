@@ -142,7 +142,8 @@ def test_expected_later_places_are_those_of_simulated_rankings():
         choices = _simulated(40, seed, **truth, baseline=[0.4, 0.3, 0.2, 0.1] * 2 + [0.25] * 4)
         density = density_of(choices)
         stages, table = density.area.stages[0], density.table.stages[0]
-        found = ranking_checks._moments(density, stages, table, true_theta(density, choices)[None], np.arange(4))
+        steps = ranking_checks._steps(stages, len(density.area.counts), 4, any_place=False)
+        found = ranking_checks._moments(density, stages, table, true_theta(density, choices)[None], np.arange(4), steps)
         agents = density.area.n_agents_of_pattern
         picked = stages.shown[np.arange(len(stages.chosen)), stages.chosen][stages.stage]
         seen = np.bincount(picked, stages.times * agents[stages.pattern], 4)
