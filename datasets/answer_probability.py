@@ -82,6 +82,7 @@ def option_probabilities(
             p[:, mine] = importance_probability(alone, baseline[mine], weight, float(next(scales)))
             continue
         formula = area.rule if item.kind == "choice" else item.kind
+        formula = formula if formula in {"follow", "ordinal", "pairwise"} else "luce"
         if learned[position]:
             assert affinity is not None
             p[:, mine] = learned_probability(formula, affinity[:, mine], alone, baseline[mine], followed, goal=goal)

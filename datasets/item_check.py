@@ -12,8 +12,8 @@ from .study import Item, Table
 from .validation import StudyFaults, hint, kind_of, listed
 
 
-def check_kind(item: Item, faults: StudyFaults) -> None:
-    """Check what an item's kind asks of its options."""
+def check_kind(item: Item, faults: StudyFaults, *, learned: bool = False) -> None:
+    """Check what an item's kind asks of its options; ``learned`` where the goals of its area are."""
     name, where = shown(item.name), f"items.{item.name}]"
     if item.kind in {"ordinal", "importance"} and item.n_answers > MAX_LEVELS:
         message = f"Item {name} has more than {MAX_LEVELS} levels."
@@ -25,7 +25,7 @@ def check_kind(item: Item, faults: StudyFaults) -> None:
         message = f"Item {name} of kind {item.kind!r} names 'objects'."
         faults.add("kind", message, 'Remove them, or write kind = "pairwise".', where, "objects")
     if item.is_number:
-        _check_number(item, faults)
+        _check_number(item, faults, learned=learned)
     _check_order(item, faults)
     if item.kind == "ordinal":
         _check_places(item, faults)
@@ -68,7 +68,7 @@ def with_sides(name: str, item: dict[str, Any], faults: StudyFaults) -> dict[str
     return rest if "serves" in item else {**rest, "serves": {side: goals.get(key, []) for side, key in sides.items()}}
 
 
-def _check_number(item: Item, faults: StudyFaults) -> None:
+def _check_number(item: Item, faults: StudyFaults, *, learned: bool) -> None:
     name, where = shown(item.name), f"items.{item.name}]"
     if tuple(item.serves) != SIDES:
         message = f"Item {name} of kind {item.kind!r} lists options."
@@ -77,7 +77,7 @@ def _check_number(item: Item, faults: StudyFaults) -> None:
     for goal in set(item.serves["more"]) & set(item.serves["less"]):
         message = f"Goal {shown(goal)} both raises and lowers item {name}."
         faults.add("kind", message, "Keep one of the two.", where, value=goal)
-    if not any(item.serves.values()):
+    if not any(item.serves.values()) and not learned:
         message = f"No goal raises or lowers item {name}."
         faults.add("kind", message, 'Write raises = ["a"] or lowers = ["b"].', where)
 

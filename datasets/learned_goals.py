@@ -2,7 +2,10 @@
 
 Allman, Matias and Rhodes (2009, doi:10.1214/09-AOS689, theorem 4): K classes with independent answers are identified,
 up to their labels and for almost all values, if the items fall into three sets whose numbers κ of joint answers satisfy
-min(K, κ₁) + min(K, κ₂) + min(K, κ₃) ≥ 2K + 2 (from Kruskal 1977).
+min(K, κ₁) + min(K, κ₂) + min(K, κ₃) ≥ 2K + 2 (from Kruskal 1977). Orders of separate sets of objects are independent
+answers of a Plackett–Luce ranking, so a full ranking counts as an item of two options for every two objects; by itself
+it tells K goals apart from 2K objects on (Zhao, Piech and Xia 2016, arXiv:1603.07323). Counts, durations, and what an
+agent may be asked any number of times, set no bound before the answers are known.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import shown
-from .study import Area
+from .study import Area, Item
 from .uncertain_conflict import BEHAVIOURAL, is_uncertain
 from .validation import StudyFaults, kind_of
 
@@ -132,11 +135,6 @@ def check_learned(area: Area, faults: StudyFaults) -> None:
     if area.weights == "one" and any(item.kind == "importance" for item in area.items):
         message = f"Area {name} states how important it is, and all its weights are 1."
         faults.add("wrong-value", message, "Remove one of the two.", "weights", header)
-    for item in area.items:
-        if item.in_stages or item.kind == "situation" or item.is_number:
-            message = f"Item {shown(item.name)} is of kind {item.kind!r}, and the goals of its area are learned."
-            remedy = "Not supported together yet: say what its options serve, in an area with given goals."
-            faults.add("not-supported", message, remedy, f"items.{item.name}]", "learned", header)
     _check_labels(area, faults)
     _check_number(area, faults)
 
@@ -175,16 +173,39 @@ def _check_number(area: Area, faults: StudyFaults) -> None:
     asked = [item for item in area.items if item.kind != "importance"]
     if len(area.goals) < 2 or any(any(item.serves.values()) for item in asked):
         return
-    sizes = [len(item.serves) for item in asked if len(item.serves) > 1]
-    most = largest_number(sizes)
+    if any(item.is_number or item.kind == "situation" or (item.in_stages and item.repeated) for item in asked):
+        return
+    sizes = [size for item in asked for size in _sizes(item)]
+    alone = [_goals_of_ranking(len(item.serves)) for item in asked if _is_full(item)]
+    most = max(largest_number(sizes), *alone, 1)
     if len(area.goals) > most:
-        n_items = f"{len(sizes)} item" + ("" if len(sizes) == 1 else "s")
+        n_items = f"{len(asked)} item" + ("" if len(asked) == 1 else "s")
         message = f"Area {shown(area.name)} learns {len(area.goals)} goals from {n_items}, which can tell apart {most}."
         remedy = (
             f"Learn at most {most}, add items or anchors (three sets of items with κ joint answers must have "
             "min(K, κ) that sum to 2K + 2)."
         )
         faults.add("learned-goals", message, remedy, "goals", f"[areas.{area.name}]", value=str(len(area.goals)))
+
+
+def _is_full(item: Item) -> bool:
+    """Return whether an item is a ranking of all its objects."""
+    return item.kind == "ranking" and not item.in_ballots and item.n_places >= len(item.serves) - 1
+
+
+def _sizes(item: Item) -> list[int]:
+    """Return the number of options of an item, of a full ranking those of the independent answers it holds."""
+    if _is_full(item):
+        return [2] * (len(item.serves) // 2)
+    return [len(item.serves)] if len(item.serves) > 1 else []
+
+
+def _goals_of_ranking(objects: int) -> int:
+    """Return how many goals a full ranking of so many objects tells apart for sure."""
+    most = max(1, objects // 2)
+    while most > 2 and most > math.factorial((objects - 2) // 2):
+        most -= 1
+    return most if objects >= 4 else 1
 
 
 def largest_number(sizes: Sequence[int]) -> int:

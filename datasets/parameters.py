@@ -193,7 +193,8 @@ def _draw_baseline(area: Area, sd: float, rng: np.random.Generator) -> NDArray[n
 def _draw_affinity(area: Area, sd: float, rng: np.random.Generator) -> NDArray[np.float64]:
     """Draw by how much each goal favours the options of learned items, logits, (goal, option); 0 for other items.
 
-    Of a choice they are zero-sum normal, of a comparison strengths of its objects, of a scale one number per goal.
+    Of a choice they are zero-sum normal, of a comparison, or best and worst, strengths of its objects, of a scale one
+    number per goal, of a count or duration that of more of it, 0 for less.
     """
     k = len(area.goals)
     mine = list(zip(area.items, area.learned_items, strict=True))
@@ -207,6 +208,10 @@ def _draw_affinity(area: Area, sd: float, rng: np.random.Generator) -> NDArray[n
         elif item.kind == "pairwise":
             own = strength[:, [names.index(name) for name in item.compared]]
             parts.append(np.column_stack([own, own.mean(axis=1)])[:, :size])
+        elif item.compared:
+            parts.append(strength[:, [names.index(name) for name in item.compared]])
+        elif item.is_number:
+            parts.append(sd * rng.standard_normal((k, 1)) * [1.0, 0.0])
         elif item.kind == "ordinal":
             parts.append(np.repeat(sd * rng.standard_normal((k, 1)), size, axis=1))
         else:

@@ -260,20 +260,22 @@ def _draw_answers(
             else:
                 chosen = drawn[:, position]
                 answers[item.name][rows] = np.where(rng.random(len(p)) < missing, -1, chosen) if missing else chosen
+    lifts = [
+        _lift(item, area, None if affinity is None else affinity[:, item_of_option == position])
+        for position, item in enumerate(area.items)
+    ]
     first = 0
     drawn_situations: dict[str, Situations | Ballots] = {}
     for position, item in enumerate(area.items):
         if item.in_ballots:
-            pull = area.kappa * weight[:, None] * _served(item, area)[held]
-            utility = np.log(baseline[item_of_option == position]) + pull
+            utility = np.log(baseline[item_of_option == position]) + weight[:, None] * lifts[position][held]
             own_ballots = asked.get(item.name) or full_ballots(item, n, answers_per_item if item.repeated else 1)
             assert isinstance(own_ballots, Ballots)
             drawn_situations[item.name] = draw_ballots(own_ballots, utility, item, rng, missing=missing)
         if item.kind == "situation":
             own = taste[first : first + len(item.features)]
             first += len(item.features)
-            pull = area.kappa * weight[:, None] * _served(item, area)[held]
-            utility = np.log(baseline[item_of_option == position]) + pull
+            utility = np.log(baseline[item_of_option == position]) + weight[:, None] * lifts[position][held]
             own_situations = asked[item.name]
             assert isinstance(own_situations, Situations)
             drawn_situations[item.name] = draw_situations(own_situations, utility, own, rng, missing=missing)
@@ -282,12 +284,12 @@ def _draw_answers(
         item.name: _draw_numbers(
             item,
             next(measured),
-            area.kappa * weight * (_served(item, area) @ [1.0, -1.0])[held],
+            weight * (lifts[position] @ [1.0, -1.0])[held],
             rng,
             missing=missing,
             answers_per_item=answers_per_item,
         )
-        for item in area.items
+        for position, item in enumerate(area.items)
         if item.is_number
     }
     return {**answers, **drawn_situations, **drawn_numbers}
@@ -315,10 +317,11 @@ def _draw_numbers(
     return given
 
 
-def _served(item: Item, area: Area) -> NDArray[np.float64]:
-    """Return whether each option serves each goal, as 0 and 1, with a last row for no goal, (goal, option)."""
+def _lift(item: Item, area: Area, affinity: NDArray[np.float64] | None) -> NDArray[np.float64]:
+    """Return by how much each goal, or in the last row none, lifts an option at weight 1, (goal, option)."""
     served = [[goal in goals for goals in item.serves.values()] for goal in area.goals]
-    return np.array([*served, [False] * len(item.serves)], dtype=np.float64)
+    lift = area.kappa * np.array([*served, [False] * len(item.serves)], dtype=np.float64)
+    return lift if affinity is None else lift + np.vstack([affinity, np.zeros(len(item.serves))])
 
 
 def _asked_situations(study: Study, situations: Choices | None, n_agents: int) -> dict[str, Situations | Ballots]:

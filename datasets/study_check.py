@@ -437,7 +437,7 @@ def _items(
         item = parse_part(Item, with_passing(name, fields, abstain, faults), item_path, faults)
         if item is not None:
             _check_serves(item, goals, faults)
-            check_kind(item, faults)
+            check_kind(item, faults, learned=learned)
             items.append(item)
     return items
 

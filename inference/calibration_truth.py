@@ -308,8 +308,11 @@ def _log_numbers(area: AreaChoices, place: int, true: Mapping[str, Array], state
     """Return the log probability of the counts or durations of one item, (pattern, state)."""
     numbers, total = area.numbers[place], np.zeros((len(area.counts), states.n_states))
     more, less = np.flatnonzero(area.item_of_option == numbers.item)
-    raised = np.append(area.serves[:, more].astype(float) - area.serves[:, less], 0.0)[states.goal]
-    middle = true["typical"][place] * np.exp(area.kappa * states.weight * raised)
+    raised = np.append(area.serves[:, more].astype(float) - area.serves[:, less], 0.0)
+    pulled = area.kappa * raised
+    if "affinity" in true:
+        pulled = pulled + np.append(true["affinity"][:, more], 0.0)
+    middle = true["typical"][place] * np.exp(states.weight * pulled[states.goal])
     spread = true["spread"][place]
     if numbers.kind == "duration":
         each = stats.lognorm.logpdf(numbers.value[:, None], spread, scale=middle)

@@ -21,6 +21,7 @@ from .design import arrange
 from .direct_rows import in_products
 from .examination_table import make_examination
 from .goal_mixtures import mixture_slopes
+from .goal_stages import AnyEvaluation, evaluate_stages, pull_back_stages, stages_of, with_learned
 from .marginal import LARGE_CELLS, Evaluation, Rows, evaluate, gradients, make_rows
 from .mixed_table import Blend
 from .number_table import make_number_tables, numbers_by_pattern, pull_back_numbers
@@ -41,7 +42,7 @@ from .parameters import (
     pull_back_values,
     zero_sum_blocks,
 )
-from .stage_table import StageEvaluation, by_pattern, evaluate_stages, make_stage_tables, pull_back_stages
+from .stage_table import by_pattern, make_stage_tables
 from .states import States, default_nodes, log_node_prior, log_state_prior, make_states
 
 Array = NDArray[np.float64]
@@ -204,7 +205,9 @@ def area_table(area: AreaChoices, states: States) -> OptionTable:
         return table
     given = (area.serves, area.item_of_option, states)
     more: dict[str, Any] = {"kappa": area.kappa, "n_patterns": len(area.counts)}
-    stages, numbers = make_stage_tables(area.stages, *given, **more), make_number_tables(area.numbers, *given, **more)
+    plain, items = make_stage_tables(area.stages, *given, **more), [one.item for one in area.stages]
+    stages = with_learned(plain, items, area.item_learned, area.item_of_option, states)
+    numbers = make_number_tables(area.numbers, *given, **more, learned=area.item_learned)
     return replace(table, stages=stages, numbers=numbers)
 
 
@@ -226,9 +229,14 @@ def affinity_layout(area: AreaChoices) -> dict[str, Any]:
     if not any(area.learned):
         return {"n_learned": 0, "affinity_basis": None}
     is_scale = np.array([kind == "ordinal" for kind in area.item_kinds])
-    elsewhere = tuple((~area.item_learned | is_scale).tolist())
+    one_each = is_scale | area.has_numbers
+    elsewhere = tuple((~area.item_learned | one_each).tolist())
     blocks = [block for _, block in zero_sum_blocks(_option_sizes(area), elsewhere, _comparisons(area), ties=False)]
-    blocks += [(area.item_of_option == j).astype(float)[:, None] for j in np.flatnonzero(is_scale & area.item_learned)]
+    for j in np.flatnonzero(one_each & area.item_learned):
+        own = (area.item_of_option == j).astype(float)
+        if area.has_numbers[j]:  # of the two that stand for more and less the affinity is that of more
+            own[np.flatnonzero(own)[1:]] = 0.0
+        blocks.append(own[:, None])
     return {"n_learned": len(area.goals), "affinity_basis": np.hstack(blocks)}
 
 
@@ -365,14 +373,16 @@ def evaluate_rows(density: AreaDensity, theta: Array) -> tuple[Values, Array, Ev
     return _evaluated(density, theta)[:3]
 
 
-def _evaluated(density: AreaDensity, theta: Array) -> tuple[Values, Array, Evaluation, list[StageEvaluation]]:
+def _evaluated(density: AreaDensity, theta: Array) -> tuple[Values, Array, Evaluation, list[AnyEvaluation]]:
     values = constrain(density.parameters, theta, density.n_options)
     log_p = option_log_probability(density, values)
     tables = density.table.stages
-    stages = [evaluate_stages(table, values.baseline_logits, values.taste) for table in tables]
-    later = [by_pattern(table, parts.log_p) for table, parts in zip(tables, stages, strict=True)]
+    given = (values.baseline_logits, values.taste, values.affinity)
+    stages = [evaluate_stages(table, *given) for table in tables]
+    later = [by_pattern(stages_of(table), parts.log_p) for table, parts in zip(tables, stages, strict=True)]
     if values.location is not None and values.spread is not None:
-        later += [numbers_by_pattern(table, values.location, values.spread) for table in density.table.numbers]
+        known = (values.location, values.spread, values.affinity)
+        later += [numbers_by_pattern(table, *known) for table in density.table.numbers]
     rows = evaluate(density.rows, log_p, state_prior(density, values), np.sum(later, axis=0) if later else None)
     return values, log_p, rows, stages
 
@@ -471,17 +481,29 @@ def _likelihood_gradient(density: AreaDensity, theta: Array) -> tuple[Array, Arr
         pull_back_stages(table, evaluated, by_first)
         for table, evaluated in zip(density.table.stages, stages, strict=True)
     ]
-    by_numbers = _numbers_gradient(density, values, by_first)
-    gradient = table_gradient(density, theta, values, log_p, by_table, by_prior, later, by_numbers)
+    by_affinity = None if values.affinity is None else np.zeros_like(values.affinity)
+    for _, _, more in later:
+        if more is not None and by_affinity is not None:
+            by_affinity += more
+    by_numbers = _numbers_gradient(density, values, by_first, by_affinity)
+    by_stages = [(one, two) for one, two, _ in later]
+    gradient = table_gradient(density, theta, values, log_p, by_table, by_prior, by_stages, by_numbers, by_affinity)
     return parts.row_loglik @ rows.multiplicity, gradient
 
 
-def _numbers_gradient(density: AreaDensity, values: Values, by_first: Array) -> tuple[Array | None, Array | None]:
+def _numbers_gradient(
+    density: AreaDensity, values: Values, by_first: Array, by_affinity: Array | None
+) -> tuple[Array | None, Array | None]:
+    """Return the gradients by log μ and by the log of φ or σ, (D, number), and add that by learned affinities."""
     tables = density.table.numbers
     if not tables or values.location is None or values.spread is None:
         return None, None
-    slopes = [pull_back_numbers(table, values.location, values.spread, by_first) for table in tables]
-    return np.stack([one for one, _ in slopes], axis=1), np.stack([two for _, two in slopes], axis=1)
+    given = (values.location, values.spread, by_first, values.affinity)
+    slopes = [pull_back_numbers(table, *given) for table in tables]
+    for table, (_, _, by_goal) in zip(tables, slopes, strict=True):
+        if by_goal is not None and by_affinity is not None:
+            by_affinity[:, :, table.more] += by_goal
+    return np.stack([one for one, _, _ in slopes], axis=1), np.stack([two for _, two, _ in slopes], axis=1)
 
 
 def table_gradient(
@@ -493,6 +515,7 @@ def table_gradient(
     by_prior: Array,
     later: Sequence[tuple[Array, Array]] = (),
     by_numbers: tuple[Array | None, Array | None] = (None, None),
+    more_affinity: Array | None = None,
 ) -> Array:
     """Return the gradient on the real line, (D, coordinate), of a function of the tables.
 
@@ -508,6 +531,8 @@ def table_gradient(
         What choices from sets add to the gradient by the baseline logits, and their gradient by the coefficients.
     by_numbers
         Gradient by log μ and by the log of φ or σ of counts and durations, (D, number).
+    more_affinity
+        What these and those choices add to the gradient by the learned affinities, (D, goal, option).
     """
     states = density.states
     by_share, by_mixing = prior_slopes(density, values, by_prior)
@@ -521,6 +546,8 @@ def table_gradient(
     logits = values.baseline_logits
     given = (values.scale, values.affinity, values.passing, values.places)
     by_baseline, by_scale, by_affinity = pull_back(density.table, logits, log_p, by_table, *given)
+    if by_affinity is not None and more_affinity is not None:
+        by_affinity = by_affinity + more_affinity
     by_taste = []
     for more, slope in later:
         by_baseline += more

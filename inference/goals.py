@@ -30,7 +30,10 @@ def goals(fit: xr.DataTree, *, allow_unreliable: bool = False) -> pd.DataFrame:
         One row per ``area``, ``goal``, ``item`` and ``option``: ``share``, the posterior mean of the share of agents
         who hold the goal, with ``share_lower`` and ``share_upper``; ``mean``, ``sd``, ``lower`` and ``upper`` of the
         probability of the option to an agent of weight 1 who holds the goal; ``lift``, the mean divided by that over
-        all goals by their shares: above 1, the goal favours the option. Intervals hold 90 %. Goals are numbered by
+        all goals by their shares: above 1, the goal favours the option. Of rankings, best and worst, and situations the
+        options are those of the first choice among all of them; of counts and durations ``more`` has the probability
+        r / (1 + r), r being the factor by which the goal multiplies the number, over the geometric mean of all goals.
+        Intervals hold 90 %. Goals are numbered by
         their shares at the best mode, largest first, and every draw by its likeness to that (:mod:`.learned_goals`).
 
     Raises

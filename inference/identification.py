@@ -34,10 +34,11 @@ from .density import (
     prior_slopes,
     state_prior,
 )
+from .goal_stages import agent_gradients
 from .number_information import number_gradients, number_tables, numbers_log_probability, simulated_numbers
 from .option_table import pull_back, pull_back_passing, pull_back_places
 from .parameters import Parameters, Values, constrain, draw_prior, pull_back_values
-from .stage_information import agent_gradients, later_log_probability, simulated_stages, stage_tables
+from .stage_information import later_log_probability, simulated_stages, stage_tables
 from .states import log_node_prior
 
 Array = NDArray[np.float64]
@@ -259,15 +260,17 @@ def score_vectors(
     by_baseline, by_scale, by_affinity, by_passed, by_looked = _by_table(density, values, log_p, posterior, counts)
     by_taste = [np.zeros((n, 0))]
     for table, parts in zip(tables, evaluated, strict=True):
-        more, slope = agent_gradients(table, parts, posterior)
+        more, slope, favoured = agent_gradients(table, parts, posterior, states.n_goals)
         by_baseline += more
+        if favoured is not None:
+            by_affinity += favoured.reshape(n, -1)
         by_taste.append(slope)
     tastes = np.hstack(by_taste)
     h, k = density.rows.n_priors, states.n_shares
     own_prior = (group[:, None] == np.arange(h)).astype(float)[:, :, None]
     by_goal, by_mixing = _by_prior(density, values, posterior, group)
+    by_numbers = number_gradients(measured, values, posterior, by_affinity.reshape(n, -1, density.n_options))
     pieces = [(own_prior * by_goal[:, None]).reshape(n, -1), by_baseline, by_scale, by_affinity]
-    by_numbers = number_gradients(measured, values, posterior)
     pieces += [tastes, by_passed, by_numbers, by_mixing, by_looked]
     if values.prior_mean is not None and values.concentration is not None:
         goals = states.n_mixtures * len(states.node)

@@ -7,6 +7,10 @@ over items; the image is the set of parameters whose own numbering is nearest to
 means the same with its goals renumbered, so draws are moved there, and importance draws outside count for nothing:
 both give the posterior restricted to that image exactly (Stephens 2000, doi:10.1111/1467-9868.00265, section 4).
 Goals that anchors tell apart are never exchanged.
+
+The answers of goals are P(option | goal) at weight 1; of a ranking, best and worst, or situations those of the first
+choice among all options, without features. Of counts and durations there are two: with r the factor by which the goal
+multiplies the number, over the geometric mean of all goals, "more" is r / (1 + r) and "less" is 1 / (1 + r).
 """
 
 from __future__ import annotations
@@ -14,6 +18,7 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import permutations, product
 from math import factorial, prod
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,8 +58,26 @@ def goal_answers(density: AreaDensity, theta: Array) -> Array:
     for start in range(0, len(theta), step):
         part = slice(start, start + step)
         values = constrain(density.parameters, theta[part], density.n_options)
+        if values.affinity is not None:
+            values = replace(values, affinity=compared_over_goals(density.area, values.affinity))
         result[part] = np.exp(option_log_probability(at_one, values))
     return result
+
+
+def compared_over_goals(area: AreaChoices, affinity: Any) -> Any:
+    """Return affinities of counts and durations less their mean over goals, which what is typical takes up as well.
+
+    Parameters
+    ----------
+    area
+        The area.
+    affinity
+        Learned affinities, (..., goal, option), of numpy or PyTensor.
+    """
+    numbers = area.has_numbers[area.item_of_option]
+    if not numbers.any():
+        return affinity
+    return affinity - numbers * affinity.mean(axis=-2, keepdims=True)
 
 
 def learned_options(density: AreaDensity) -> NDArray[np.int64]:

@@ -25,11 +25,11 @@ from ..datasets.zero_sum import zero_sum_basis
 from .area_scores import stratum_shares, unit_mixture
 from .density import AreaDensity, area_density
 from .goal_mixtures import expected_spread
-from .learned_goals import goal_table, learned_options
+from .goal_stages import stage_graph
+from .learned_goals import compared_over_goals, goal_table, learned_options
 from .number_table import number_graph
 from .option_table import log_baseline, log_option_probability
 from .parameters import Parameters
-from .stage_table import stage_graph
 from .states import log_node_prior, log_state_prior
 
 if TYPE_CHECKING:
@@ -314,14 +314,15 @@ def _add_area(density: AreaDensity) -> dict[str, Any]:
         shape = (layout.n_learned, layout.affinity_basis.shape[1])
         free = pm.Normal(label(name, "affinity"), sigma=np.float64(layout.priors.affinity_sd), shape=shape)
         affinity = pt.dot(free, layout.affinity_basis.T)
-        answers = pt.exp(log_option_probability(pt, goal_table(density), logits, scale, affinity, passing))
+        compared = compared_over_goals(density.area, affinity)
+        answers = pt.exp(log_option_probability(pt, goal_table(density), logits, scale, compared, passing))
         parts["goal_answer"] = answers[:, learned_options(density)].ravel()
     table = log_option_probability(pt, density.table, logits, scale, affinity, passing, places)
     prior = log_prior[rows.group]
     for stages in density.table.stages:  # what is not among the counts is known beside the prior
-        prior = prior + stage_graph(stages, logits, taste)[rows.pattern]
+        prior = prior + stage_graph(stages, logits, taste, affinity)[rows.pattern]
     for number_table, numbers in zip(density.table.numbers, density.area.numbers, strict=True):
-        prior = prior + number_graph(number_table, numbers, location, spread)[rows.pattern]
+        prior = prior + number_graph(number_table, numbers, location, spread, affinity)[rows.pattern]
     multiplicity = pm.Data(label(name, "multiplicity"), rows.multiplicity, dims=label(name, "row"))
 
     def log_probability(answers: Any, table: Any, prior: Any, multiplicity: Any) -> Any:

@@ -89,7 +89,8 @@ def _moments(density: AreaDensity, table: NumberTable, numbers: Numbers, theta: 
     assert values.location is not None and values.spread is not None
     prior = np.exp(state_prior(density, values))[0]
     exposure, which = np.unique(numbers.exposure, return_inverse=True)
-    upto = [share_up_to(table, values.location[0], values.spread[0], edge, exposure) for edge in edges.tolist()]
+    known = (values.location[0], values.spread[0])
+    upto = [share_up_to(table, *known, edge, exposure, values.affinity) for edge in edges.tolist()]
     shares = np.diff(np.stack([np.zeros_like(upto[0]), *upto, np.ones_like(upto[0])]), axis=0)
     found = np.zeros((2, len(shares)))
     for k, share in enumerate(shares):

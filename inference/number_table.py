@@ -1,6 +1,7 @@
 """Log probability of counts and log density of durations given the state, beside the table of ordinary answers.
 
-With u = log μ + κ·w·A_g, A_g = 1 where the goal raises the number, −1 where it lowers it,
+With u = log μ + κ·w·A_g, A_g = 1 where the goal raises the number, −1 where it lowers it, or u = log μ + w·a_g where it
+is learned by how much goal g moves the number,
 
     count       y ~ negative binomial of mean m = e·exp(u), e the exposure, and variance m + φ·m²
                 log P = log Γ(y + 1/φ) − log Γ(1/φ) − log Γ(y + 1) + y·η − (y + 1/φ)·log(1 + e^η),   η = log(φ·m)
@@ -14,7 +15,7 @@ however many numbers differ, and the form is again counts @ log P.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -58,6 +59,11 @@ class NumberTable:
         Mean of log y; 0 for counts.
     fixed
         What does not depend on anything, (pattern,).
+    of_goal
+        Where it is learned what goals do to the number, weight of each state under the goal it has, else 0, (goal,
+        state); ``shift`` is then 0. None where it is given.
+    more
+        Option of the area that stands for a larger number: its affinity is a_g.
     """
 
     kind: str
@@ -69,6 +75,8 @@ class NumberTable:
     sums: Any
     centre: float
     fixed: Array
+    of_goal: Array | None = None
+    more: int = 0
 
     @property
     def cells(self) -> int:
@@ -94,6 +102,7 @@ def make_number_tables(
     *,
     kappa: float,
     n_patterns: int,
+    learned: NDArray[np.bool_] | None = None,
 ) -> tuple[NumberTable, ...]:
     """Return the constants of the counts and durations of an area, item by item.
 
@@ -109,6 +118,8 @@ def make_number_tables(
         Scale of the affinity.
     n_patterns
         Number of patterns.
+    learned
+        Whether what the goals favour in an item is learned, (item,); by default nothing is.
     """
     found = []
     for place, one in enumerate(numbers):
@@ -117,7 +128,10 @@ def make_number_tables(
         shift = kappa * states.weight * affinity[states.goal]
         shape = (n_patterns, len(one.value))
         counts = csr_array((one.times.astype(float), (one.pattern, one.which)), shape)
-        found.append(_table(one, place, shift, counts))
+        table = _table(one, place, shift, counts)
+        if learned is not None and learned[one.item]:
+            table = replace(table, of_goal=states.weight_of_goal, more=int(more))
+        found.append(table)
     return tuple(found)
 
 
@@ -158,7 +172,22 @@ class Coefficients:
     by_spread_of_values: Array | None
 
 
-def coefficients(table: NumberTable, location: Array, spread: Array) -> Coefficients:
+def shift_of(table: NumberTable, affinity: Array | None) -> Array:
+    """Return by how much each state moves log μ, (state,), or (D, state) where it is learned.
+
+    Parameters
+    ----------
+    table
+        Constants of one item.
+    affinity
+        Learned affinities of the area, (D, goal, option); None without any.
+    """
+    if table.of_goal is None or affinity is None:
+        return table.shift
+    return np.asarray(affinity[:, :, table.more] @ table.of_goal)
+
+
+def coefficients(table: NumberTable, location: Array, spread: Array, affinity: Array | None = None) -> Coefficients:
     """Return what the sums are multiplied by.
 
     Parameters
@@ -167,8 +196,11 @@ def coefficients(table: NumberTable, location: Array, spread: Array) -> Coeffici
         Constants of one item.
     location, spread
         log μ and φ or σ of the items of the area, (D, number).
+    affinity
+        Learned affinities of the area, (D, goal, option); None without any.
     """
-    u, s = location[:, table.place, None] + table.shift - table.centre, spread[:, table.place, None]
+    u = location[:, table.place, None] + shift_of(table, affinity) - table.centre
+    s = spread[:, table.place, None]
     if table.kind == "duration":
         tau, none = 1 / np.square(s) + np.zeros_like(u), np.zeros_like(u)
         of_sums = np.stack([-0.5 * tau * np.square(u) - np.log(s), tau * u, -0.5 * tau], axis=1)
@@ -185,15 +217,15 @@ def coefficients(table: NumberTable, location: Array, spread: Array) -> Coeffici
     return Coefficients(of_sums, by_location, by_spread, of_values, -r * (digamma(table.value + r) - digamma(r)))
 
 
-def numbers_by_pattern(table: NumberTable, location: Array, spread: Array) -> Array:
+def numbers_by_pattern(table: NumberTable, location: Array, spread: Array, affinity: Array | None = None) -> Array:
     """Return the log probability of all numbers of each pattern, (D, pattern, state).
 
     Parameters
     ----------
-    table, location, spread
+    table, location, spread, affinity
         As for :func:`coefficients`.
     """
-    known = coefficients(table, location, spread)
+    known = coefficients(table, location, spread, affinity)
     log_p = through(table.summed[0], known.of_sums)
     log_p += table.fixed[:, None]
     if known.of_values is not None:
@@ -202,45 +234,67 @@ def numbers_by_pattern(table: NumberTable, location: Array, spread: Array) -> Ar
 
 
 def pull_back_numbers(
-    table: NumberTable, location: Array, spread: Array, by_pattern_state: Array
-) -> tuple[Array, Array]:
-    """Return the gradients by log μ and by the log of φ or σ, both (D,).
+    table: NumberTable, location: Array, spread: Array, by_pattern_state: Array, affinity: Array | None = None
+) -> tuple[Array, Array, Array | None]:
+    """Return the gradients by log μ and by the log of φ or σ, both (D,), and by a_g, (D, goal).
 
     Parameters
     ----------
-    table, location, spread
+    table, location, spread, affinity
         As for :func:`coefficients`.
     by_pattern_state
         Gradient of a function by the log probability of the numbers of each pattern, (D, pattern, state).
+
+    Returns
+    -------
+    by_location, by_spread, by_goal
+        The last is None where nothing is learned.
     """
-    known, slope = coefficients(table, location, spread), through(table.summed[1], by_pattern_state)
+    known = coefficients(table, location, spread, affinity)
+    slope = through(table.summed[1], by_pattern_state)
     by_spread = (slope * known.by_spread).sum(axis=(1, 2))
     if known.by_spread_of_values is not None:
         by_value = through(table.times[1], by_pattern_state.sum(axis=-1, keepdims=True))[..., 0]
         by_spread = by_spread + (by_value * known.by_spread_of_values).sum(axis=1)
-    return (slope * known.by_location).sum(axis=(1, 2)), by_spread
+    by_goal = None
+    if table.of_goal is not None:
+        by_goal = (slope * known.by_location).sum(axis=1) @ table.of_goal.T
+    return (slope * known.by_location).sum(axis=(1, 2)), by_spread, by_goal
 
 
-def agent_slopes(table: NumberTable, location: Array, spread: Array, posterior: Array) -> tuple[Array, Array]:
-    """Return the gradients of each agent's log likelihood by log μ and by the log of φ or σ, both (agent,).
+def agent_slopes(
+    table: NumberTable, location: Array, spread: Array, posterior: Array, affinity: Array | None = None
+) -> tuple[Array, Array, Array | None]:
+    """Return the same gradients of each agent's log likelihood, (agent,), (agent,) and (agent, goal).
 
     Parameters
     ----------
-    table, location, spread
+    table, location, spread, affinity
         As for :func:`coefficients`, one vector, with an agent for each pattern.
     posterior
         Posterior over the states of each agent, (agent, state).
     """
-    known, sums = coefficients(table, location, spread), table.sums.toarray()
+    known, sums = coefficients(table, location, spread, affinity), table.sums.toarray()
     by_location, by_spread = (
         (sums * (posterior @ part[0].T)).sum(axis=1) for part in (known.by_location, known.by_spread)
     )
     if known.by_spread_of_values is not None:
         by_spread = by_spread + table.counts @ known.by_spread_of_values[0]
-    return by_location, by_spread
+    by_goal = None
+    if table.of_goal is not None:
+        of_goal = [(sums * ((posterior * weight) @ known.by_location[0].T)).sum(axis=1) for weight in table.of_goal]
+        by_goal = np.stack(of_goal, axis=1)
+    return by_location, by_spread, by_goal
 
 
-def share_up_to(table: NumberTable, location: Array, spread: Array, edge: float, exposure: Array) -> Array:
+def share_up_to(
+    table: NumberTable,
+    location: Array,
+    spread: Array,
+    edge: float,
+    exposure: Array,
+    affinity: Array | None = None,
+) -> Array:
     """Return the probability of a number up to an edge, (exposure, state), at one vector of parameters.
 
     Parameters
@@ -253,15 +307,18 @@ def share_up_to(table: NumberTable, location: Array, spread: Array, edge: float,
         The edge.
     exposure
         Exposures, (exposure,).
+    affinity
+        Learned affinities of the area, (1, goal, option); None without any.
     """
-    u, s = location[table.place] + table.shift, spread[table.place]
+    shift = shift_of(table, affinity).reshape(-1)
+    u, s = location[table.place] + shift, spread[table.place]
     if table.kind == "duration":
         return np.asarray(np.broadcast_to(ndtr((np.log(edge) - u) / s), (len(exposure), len(u))))
     odds = s * exposure[:, None] * np.exp(np.minimum(u, 700.0))
     return np.asarray(betainc(1 / s, np.floor(edge) + 1, 1 / (1 + odds)))
 
 
-def number_graph(table: NumberTable, numbers: Numbers, location: Any, spread: Any) -> Any:
+def number_graph(table: NumberTable, numbers: Numbers, location: Any, spread: Any, affinity: Any = None) -> Any:
     """Return the log probability of the numbers of each pattern as a PyTensor graph, (pattern, state).
 
     It is summed number by number, without the sums that the numpy form goes by.
@@ -272,10 +329,13 @@ def number_graph(table: NumberTable, numbers: Numbers, location: Any, spread: An
         Constants of one item, and its numbers.
     location, spread
         log μ and φ or σ of the items of the area, (number,).
+    affinity
+        Learned affinities of the area, (goal, option); None without any.
     """
     import pytensor.tensor as pt  # noqa: PLC0415 (fitting does not need it)
 
-    u, y, s = location[table.place] + table.shift, numbers.value[:, None], spread[table.place]
+    shift = table.shift if table.of_goal is None else pt.dot(affinity[:, table.more], table.of_goal)
+    u, y, s = location[table.place] + shift, numbers.value[:, None], spread[table.place]
     if table.kind == "duration":
         log_p = -0.5 * ((np.log(y) - u) / s) ** 2 - pt.log(s) - (np.log(y) + 0.5 * _LOG_2PI)
     else:

@@ -35,6 +35,7 @@ from .cumulative_table import (
     pull_back_levels,
 )
 from .examination_table import ExaminationTable, log_examined, pull_back_examination
+from .goal_stages import AnyStageTable
 from .learned_table import (
     LearnedTable,
     log_mixture,
@@ -47,7 +48,6 @@ from .learned_table import (
 from .mixed_table import Blend, log_blend, pull_back_blend
 from .number_table import NumberTable
 from .pass_table import PassTable, log_with_passes, make_passes, split_passes
-from .stage_table import StageTable
 from .states import IMPOSSIBLE, States
 
 Array = NDArray[np.float64]
@@ -119,7 +119,7 @@ class OptionTable:
     ignored: NDArray[np.bool_]
     parts: tuple[Part, ...]
     n_scales: int
-    stages: tuple[StageTable, ...] = ()
+    stages: tuple[AnyStageTable, ...] = ()
     passing: PassTable | None = None
     answers: OptionTable | None = None
     numbers: tuple[NumberTable, ...] = ()

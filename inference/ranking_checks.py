@@ -18,9 +18,9 @@ from scipy.special import softmax
 from ..datasets.stages import Stages
 from .checks import Check
 from .density import AreaDensity, option_log_probability, state_prior
+from .goal_stages import AnyStageTable, evaluate_stages, option_probability
 from .parameters import constrain
 from .situation_checks import FEWEST_DRAWS, MOST_DRAWS, against, agents_of_patterns, worst_option
-from .stage_table import StageTable, evaluate_stages, option_probability
 from .thinning import evenly
 
 Array = NDArray[np.float64]
@@ -96,7 +96,7 @@ def _steps(stages: Stages, n_patterns: int, n_options: int, *, any_place: bool) 
 def _moments(
     density: AreaDensity,
     stages: Stages,
-    table: StageTable,
+    table: AnyStageTable,
     theta: Array,
     own: NDArray[np.int64],
     at: NDArray[np.int64],
@@ -104,7 +104,7 @@ def _moments(
     """Return mean and variance of the number of later places of each option at one vector, (2, option)."""
     area, rows = density.area, density.rows
     values = constrain(density.parameters, theta, density.n_options)
-    parts = evaluate_stages(table, values.baseline_logits, values.taste)
+    parts = evaluate_stages(table, values.baseline_logits, values.taste, values.affinity)
     by_option = [option_probability(table, parts, int(option))[0] for option in own]
     first = area.answer(stages.item)[rows.pattern]
     log_first = option_log_probability(density, values)[0][:, own].T  # (option, state)

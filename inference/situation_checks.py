@@ -16,9 +16,10 @@ from scipy.special import ndtr
 
 from .checks import Check
 from .density import AreaDensity, state_prior
+from .goal_stages import AnyStageTable, evaluate_stages, option_probability, stages_of
 from .parameters import constrain
 from .pearson_tail import holm
-from .stage_table import StageTable, by_pattern, evaluate_stages, option_probability
+from .stage_table import by_pattern
 from .table_checks import NOTICEABLE, SIGNIFICANT
 from .thinning import evenly
 
@@ -122,14 +123,15 @@ def worst_option(kind: str, area: str, p_values: list[Array], gaps: list[Array],
     return Check(kind, state, area, sentences[worst], float(adjusted[worst]), SIGNIFICANT)
 
 
-def _moments(density: AreaDensity, table: StageTable, theta: Array, own: NDArray[np.int64]) -> Array:
+def _moments(density: AreaDensity, table: AnyStageTable, theta: Array, own: NDArray[np.int64]) -> Array:
     """Return mean and variance of the number of times each option is chosen at one vector, (2, option)."""
     values = constrain(density.parameters, theta, density.n_options)
     prior = np.exp(state_prior(density, values))[0]
-    parts = evaluate_stages(table, values.baseline_logits, values.taste)
+    parts = evaluate_stages(table, values.baseline_logits, values.taste, values.affinity)
     found = np.zeros((2, len(own)))
     for k, one in enumerate(own):
         p = option_probability(table, parts, int(one))
-        m, v = by_pattern(table, p)[0], by_pattern(table, p * (1 - p))[0]
+        held = stages_of(table)
+        m, v = by_pattern(held, p)[0], by_pattern(held, p * (1 - p))[0]
         found[:, k] = over_agents(density, prior, m, v)
     return found

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from ..datasets.stages import Stages, best_worst_stages, one_by_one, ranking_stages, stages_at
 from .density import AreaDensity
+from .goal_stages import AnyEvaluation, AnyStageTable, evaluate_stages, stages_of, with_learned
 from .parameters import Values
-from .stage_table import StageEvaluation, StageTable, by_pattern, by_place, evaluate_stages, make_stage_tables
+from .stage_table import by_pattern, make_stage_tables
 
 Array = NDArray[np.float64]
 
@@ -38,15 +39,14 @@ def simulated_stages(
     """
     area = density.area
     pattern = density.rows.pattern[chosen]
-    pull = np.concatenate([*density.table.stages[0].pull, np.zeros(density.table.stages[0].silent)])
-    by_goal = np.vstack([area.serves, np.zeros((1, area.serves.shape[1]), dtype=bool)])[density.states.goal]
+    lift = state_lift(density, values.affinity)
     found = []
     for stages, table in zip(area.stages, density.table.stages, strict=True):
         mine = np.flatnonzero(area.item_of_option == stages.item)
         first = np.where(counts[:, mine].any(axis=1), counts[:, mine].argmax(axis=1), -1)
-        utility = (values.baseline_logits[0] + pull[:, None] * by_goal)[:, mine][state]
+        utility = (values.baseline_logits[0] + lift)[:, mine][state]
         if area.has_sets[stages.item]:
-            taste = values.taste[0][table.tastes]
+            taste = values.taste[0][stages_of(table).tastes]
             found.append(_chosen_anew(one_by_one(stages_at(stages, pattern)), utility, taste, rng))
             continue
         noisy = (-utility if stages.worst.any() else utility) + rng.gumbel(size=utility.shape)
@@ -60,6 +60,24 @@ def simulated_stages(
     return tuple(found)
 
 
+def state_lift(density: AreaDensity, affinity: Array | None) -> Array:
+    """Return by how much each state raises the utility of an option by the rule ``luce``, (state, option).
+
+    Parameters
+    ----------
+    density
+        Density of the area.
+    affinity
+        Learned affinities at one vector, (1, goal, option); None without any.
+    """
+    area, states = density.area, density.states
+    by_goal = np.vstack([area.serves, np.zeros((1, area.serves.shape[1]), dtype=bool)])[states.goal]
+    lift = (area.kappa * states.weight)[:, None] * by_goal
+    if affinity is None:
+        return np.asarray(lift)
+    return np.asarray(lift + states.weight_of_goal.T @ affinity[0])
+
+
 def _chosen_anew(each: Stages, utility: Array, taste: Array, rng: np.random.Generator) -> Stages:
     """Return situations with what agents of some utilities, (agent, option), choose in them.
 
@@ -71,10 +89,10 @@ def _chosen_anew(each: Stages, utility: Array, taste: Array, rng: np.random.Gene
     return replace(each, chosen=np.where(each.shown < 0, -np.inf, own).argmax(axis=1))
 
 
-def stage_tables(density: AreaDensity, stages: tuple[Stages, ...], n_agents: int) -> tuple[StageTable, ...]:
+def stage_tables(density: AreaDensity, stages: tuple[Stages, ...], n_agents: int) -> tuple[AnyStageTable, ...]:
     """Return the constants of stages of some agents, one of its own for every choice."""
     area = density.area
-    return make_stage_tables(
+    plain = make_stage_tables(
         [one_by_one(one) for one in stages],
         area.serves,
         area.item_of_option,
@@ -82,39 +100,14 @@ def stage_tables(density: AreaDensity, stages: tuple[Stages, ...], n_agents: int
         kappa=area.kappa,
         n_patterns=n_agents,
     )
+    items = [one.item for one in stages]
+    return with_learned(plain, items, area.item_learned, area.item_of_option, density.states)
 
 
 def later_log_probability(
-    tables: tuple[StageTable, ...], values: Values
-) -> tuple[Array | float, list[StageEvaluation]]:
+    tables: tuple[AnyStageTable, ...], values: Values
+) -> tuple[Array | float, list[AnyEvaluation]]:
     """Return the log probability of the later choices of each agent, (agent, state), and the evaluations."""
-    parts = [evaluate_stages(table, values.baseline_logits, values.taste) for table in tables]
-    return sum((by_pattern(t, e.log_p)[0] for t, e in zip(tables, parts, strict=True)), 0.0), parts
-
-
-def agent_gradients(table: StageTable, parts: StageEvaluation, posterior: Array) -> tuple[Array, Array]:
-    """Return the gradient of each agent's log likelihood by the baseline logits and by the coefficients.
-
-    Parameters
-    ----------
-    table, parts
-        Constants from :func:`stage_tables`, and their evaluation.
-    posterior
-        Posterior over the states of each agent, (agent, state).
-
-    Returns
-    -------
-    by_logits, by_taste
-        (agent, option) and (agent, feature of the item).
-    """
-    n_agents, n_options = len(posterior), table.n_options
-    entry = table.counts.tocoo()
-    agent = np.empty(table.n_stages, dtype=np.int64)
-    agent[entry.coords[1]] = entry.coords[0]
-    slope = by_place(table, parts, posterior[agent][None])[0]  # (place, stage)
-    cell = (agent * n_options + table.option + np.zeros_like(table.chosen)).ravel()
-    by_logits = np.bincount(cell, slope.ravel(), n_agents * n_options).reshape(n_agents, n_options)
-    each = np.einsum("mn,mnf->nf", slope, table.features)
-    by_taste = np.zeros((n_agents, each.shape[1]))
-    np.add.at(by_taste, agent, each)
-    return by_logits, by_taste
+    given = (values.baseline_logits, values.taste, values.affinity)
+    parts = [evaluate_stages(table, *given) for table in tables]
+    return sum((by_pattern(stages_of(t), e.log_p)[0] for t, e in zip(tables, parts, strict=True)), 0.0), parts

@@ -231,7 +231,7 @@ def evaluate_stages(table: StageTable, logits: Array, taste: Array) -> StageEval
     taste
         Coefficients of the features of the area, (D, feature).
     """
-    utility = _utility(table, logits, taste)
+    utility = shown_utility(table, logits, taste)
     utility -= utility.max(axis=1, keepdims=True, initial=-np.inf)
     log_chosen = utility[:, table.chosen, np.arange(table.n_stages)]
     odds = np.exp(utility, out=utility)
@@ -243,7 +243,8 @@ def evaluate_stages(table: StageTable, logits: Array, taste: Array) -> StageEval
     return StageEvaluation(odds, total, log_p)
 
 
-def _utility(table: StageTable, logits: Array, taste: Array) -> Array:
+def shown_utility(table: StageTable, logits: Array, taste: Array) -> Array:
+    """Return ±(b + x·β) of the option shown at each place, (D, place, stage); −∞ at an empty place."""
     utility = np.empty((len(logits), *table.empty.shape))
     utility[:] = np.take(logits, table.option, axis=-1)
     if table.features.shape[2]:
@@ -299,6 +300,11 @@ def pull_back_stages(table: StageTable, parts: StageEvaluation, by_pattern_state
         Gradient of a function by the log probability of the stages of each pattern, (D, pattern, state).
     """
     slope = by_place(table, parts, through(table.times[1], by_pattern_state))
+    return summed_over_stages(table, slope)
+
+
+def summed_over_stages(table: StageTable, slope: Array) -> tuple[Array, Array]:
+    """Return gradients by logits and by coefficients, as above, from those at each place, (D, place, stage)."""
     rows = slope.reshape(len(slope), -1)
     if table.option.shape[1] == 1:
         by_logits = np.zeros((len(slope), table.n_options))

@@ -246,7 +246,7 @@ def _silent_in_the_area() -> Choices:
 def learned(area: Mapping[str, Any], goals: int = 2, **settings: Any) -> dict[str, Any]:
     """Return an area whose goals are learned; what its options serve stays where the goals are named."""
     items = {
-        name: item | {"serves": {option: [] for option in item["serves"]}}
+        name: item | ({"serves": {o: [] for o in item["serves"]}} if "serves" in item else {"raises": [], "lowers": []})
         for name, item in area["settings"]["items"].items()
     }
     return {**area, "settings": {**area["settings"], "items": items, "goals": goals, **settings}}
@@ -276,6 +276,9 @@ def at_places(area: Mapping[str, Any], *places: str, probability: Any = "learned
 
 _PASS = {"codes": ["p"], "means": "low_weight"}
 _PASS_GOAL = {"codes": ["p", "q"], "means": "no_goal"}
+_RANKED = ("choice", "ranking", "situation", "best_worst", "count")
+_BALLOTS = ("ranking", "best_worst", "count", "duration")
+_TWO = {"goals": ["x", "y"], "learned": True, "conflict": 1.0}
 _ANCHORED = {"goals": ["x", "y", "z"], "learned": True, "conflict": 1.0}
 
 CASES: dict[str, Callable[[], Choices]] = {
@@ -332,6 +335,46 @@ CASES: dict[str, Callable[[], Choices]] = {
         ),
         6,
         seed=46,
+    ),
+    "learned, rankings, numbers, no goal": lambda: random_choices(
+        make_study(
+            learned(
+                of_kind(
+                    make_area("- - -", "- -", "- - - -", "- -", no_goal=True),
+                    *("ranking", "count", "best_worst", "duration"),
+                )
+            )
+        ),
+        6,
+        seed=48,
+        missing=0.2,
+        **_grouped([0, 0, 1, 1, 0, 1]),
+    ),
+    "learned, anchored, rankings and situations": lambda: random_choices(
+        make_study(
+            with_features(
+                of_kind(make_area("x y", "- - -", "- - -", "- - - -", "y -", **_TWO), *_RANKED),
+                2,
+                "cost",
+            )
+        ),
+        6,
+        seed=49,
+    ),
+    "learned, classes of ballots and numbers": lambda: random_choices(
+        make_study(
+            in_ballots(
+                in_ballots(
+                    learned(of_kind(make_area("- - - -", "- - -", "- -", "- -"), *_BALLOTS), 3, weights="one"),
+                    0,
+                    shown="ranked",
+                ),
+                1,
+                repeated=True,
+            )
+        ),
+        6,
+        seed=50,
     ),
     "learned, classes of scales and comparisons": lambda: random_choices(
         make_study(

@@ -47,6 +47,7 @@ def model(choices: Choices, area: AreaChoices, priors: Priors, point: Point, nod
         numpyro.sample("log_scale", dist.Normal(np.log(median), spread).expand([len(point.scale)]).to_event(1))
     if len(point.tilt):
         numpyro.sample("tilt", dist.Normal(0, priors.affinity_sd).expand([len(point.tilt)]).to_event(1))
+    _number_priors(area, priors)
     if len(point.taste):
         numpyro.sample("taste", dist.Normal(0, priors.taste_sd).expand([len(point.taste)]).to_event(1))
 
@@ -75,6 +76,15 @@ def model(choices: Choices, area: AreaChoices, priors: Priors, point: Point, nod
     numpyro.factor("answers", jnp.sum(survey * logsumexp(prior + answers, axis=1)))
 
 
+def _number_priors(area: AreaChoices, priors: Priors) -> None:
+    for place, numbers in enumerate(area.numbers):
+        counted = numbers.kind == "count"
+        typical, width = priors.count_rate if counted else priors.duration_median
+        middle, range_ = priors.count_dispersion if counted else priors.duration_spread
+        numpyro.sample(f"location {place}", dist.Normal(np.log(typical), width))
+        numpyro.sample(f"log_spread {place}", dist.Normal(np.log(middle), range_))
+
+
 def log_posterior(choices: Choices, area: AreaChoices, priors: Priors, theta: Any, nodes: int) -> float:
     """Return the unnormalised log posterior density of a vector on the real line."""
     point = plain_model.to_point(choices, area, theta)
@@ -88,6 +98,8 @@ def log_posterior(choices: Choices, area: AreaChoices, priors: Priors, theta: An
         "log_scale": np.log(point.scale),
         "tilt": point.tilt,
         "taste": point.taste,
+        **{f"location {place}": value for place, value in enumerate(point.location)},
+        **{f"log_spread {place}": np.log(value) for place, value in enumerate(point.spread)},
     }
     found, _ = joint(model, (choices, area, priors, point, nodes), {}, sites)
     return float(found) + point.log_jacobian
@@ -102,7 +114,7 @@ def _log_answers(area: AreaChoices, point: Point, goal: Any, weight: Any) -> Any
     """Return the log probability of every pattern in every cell, (pattern, cell)."""
     at_face_value = plain_model.answers_at_most_once(area)
     followed = np.where(goal >= 0, 1.0, 0.0) if at_face_value else weight
-    total, scales, first = jnp.zeros((len(area.counts), len(goal))), iter(point.scale), 0
+    total, scales = jnp.zeros((len(area.counts), len(goal))), iter(point.scale)
     for item, options in enumerate(options_by_item(area)):
         kind, counts = kind_of(area, item), jnp.asarray(area.counts[:, options], dtype=float)
         log_b = jax.nn.log_softmax(jnp.asarray(point.baseline[item], dtype=float))
@@ -133,13 +145,40 @@ def _log_answers(area: AreaChoices, point: Point, goal: Any, weight: Any) -> Any
                 table = jnp.where(none, 0.0, table)
         total += counts @ table.T
         if kind in {"ranking", "best_worst"} and not plain_model.ranks_often(area, item):
-            total += _later(area, item, log_b + area.kappa * weight[:, None] * serving, worst=kind == "best_worst")
+            pulled = area.kappa * weight[:, None] * serving + (0.0 if own is None else weight[:, None] * own)
+            total += _later(area, item, log_b + pulled, worst=kind == "best_worst")
+    return total + _log_beside(area, point, goal, weight)
+
+
+def _log_beside(area: AreaChoices, point: Point, goal: Any, weight: Any) -> Any:
+    """Return the log probability of what is not among the counts but of rankings, (pattern, cell)."""
+    total, first = jnp.zeros((len(area.counts), len(goal))), 0
     for stages in area.stages:
         taste = jnp.asarray(point.taste[first : first + stages.features.shape[2]])
         first += len(taste)
         if kind_of(area, stages.item) == "situation" or plain_model.ranks_often(area, stages.item):
-            total += _situations(area, stages, point.baseline[stages.item], goal, weight, taste)
+            own = point.affinity[stages.item]
+            total += _situations(area, stages, point.baseline[stages.item], goal, weight, taste, own)
+    for place, numbers in enumerate(area.numbers):
+        total += _numbers(area, place, numbers, point, goal, weight)
     return total
+
+
+def _numbers(area: AreaChoices, place: int, numbers: Any, point: Point, goal: Any, weight: Any) -> Any:
+    """Return the log probability of the counts or durations of one item, (pattern, cell)."""
+    options = options_by_item(area)[numbers.item]
+    serving = _serving(area, options, goal)
+    shift = area.kappa * weight * (serving[:, 0] - serving[:, 1])
+    if point.affinity[numbers.item] is not None:
+        shift = weight * np.append(np.array(point.affinity[numbers.item])[:, 0], 0.0)[goal]
+    u, s = point.location[place] + jnp.asarray(shift), point.spread[place]
+    if numbers.kind == "duration":
+        each = dist.LogNormal(u, s).log_prob(numbers.value[:, None])
+    else:
+        mean = numbers.exposure[:, None] * jnp.exp(u)
+        each = dist.NegativeBinomial2(mean, 1 / s).log_prob(numbers.value[:, None])
+    held = jnp.zeros((len(area.counts), len(goal)))
+    return held.at[numbers.pattern].add(numbers.times[:, None] * each[numbers.which])
 
 
 def _ordered(log_baseline: Any, shift: Any) -> Any:
@@ -178,9 +217,11 @@ def _later(area: AreaChoices, item: int, utility: Any, *, worst: bool) -> Any:
     return total
 
 
-def _situations(area: AreaChoices, stages: Any, baseline: Any, goal: Any, weight: Any, taste: Any) -> Any:
+def _situations(area: AreaChoices, stages: Any, baseline: Any, goal: Any, weight: Any, taste: Any, own: Any) -> Any:
     options = np.array(options_by_item(area)[stages.item])
     pulled = jnp.asarray(baseline) + area.kappa * weight[:, None] * _serving(area, options.tolist(), goal)
+    if own is not None:
+        pulled += weight[:, None] * np.vstack([own, np.zeros(len(options))])[goal]
     shown = stages.shown
     utility = pulled[:, np.maximum(shown, 0)] + (jnp.asarray(stages.features) @ taste)[None]  # (cell, stage, place)
     utility = np.where(stages.worst, -1.0, 1.0)[:, None] * utility

@@ -13,7 +13,7 @@ import numpy as np
 from dissensus.datasets.choices import AreaChoices, Choices
 from dissensus.datasets.study import Priors
 from scipy import stats
-from scipy.special import logsumexp
+from scipy.special import gammaln, logsumexp
 
 
 class Point(NamedTuple):
@@ -205,21 +205,21 @@ def _affinities(area: AreaChoices, take: Any) -> tuple[list[Any], Any]:
     rows: list[list[Any]] = [[] for _ in sizes]
     tilt = []
     learned = [j for j in range(len(sizes)) if is_learned(area, j)]
-    compared = [j for j in learned if kind_of(area, j) == "pairwise"]
+    compared = [j for j in learned if area.objects and area.objects[j]]
     names = list(dict.fromkeys(name for pair in area.objects for name in pair))
     for _ in area.goals if learned else ():
-        for j in [j for j in learned if kind_of(area, j) == "choice"]:
+        for j in [j for j in learned if kind_of(area, j) in {"choice", "ranking", "situation"}]:
             tilt.append(take(sizes[j] - 1))
             rows[j].append(sum_to_zero(tilt[-1]))
         if compared:
             tilt.append(take(len(names) - 1))
             strength = dict(zip(names, sum_to_zero(tilt[-1]), strict=True))
             for j in compared:
-                one, two = (strength[name] for name in area.objects[j])
-                rows[j].append(np.array([one, two, (one + two) / 2][: sizes[j]]))
-        for j in [j for j in learned if kind_of(area, j) == "ordinal"]:
+                own = [strength[name] for name in area.objects[j]]
+                rows[j].append(np.array([*own, sum(own) / 2][: sizes[j]]))
+        for j in [j for j in learned if kind_of(area, j) in {"ordinal", "count", "duration"}]:
             tilt.append(take(1))
-            rows[j].append(np.full(sizes[j], tilt[-1][0]))
+            rows[j].append(tilt[-1][0] * np.ones(sizes[j]) if kind_of(area, j) == "ordinal" else [tilt[-1][0], 0.0])
     return [np.array(row) if row else None for row in rows], np.concatenate([*tilt, np.zeros(0)])
 
 
@@ -470,7 +470,10 @@ def _log_numbers(area: AreaChoices, pattern: int, goal: int | None, weight: floa
     total = 0.0
     for numbers, location, spread in zip(area.numbers, point.location, point.spread, strict=True):
         raised, lowered = (goal is not None and bool(area.serves[goal, o]) for o in options_by_item(area)[numbers.item])
-        middle = np.exp(location + area.kappa * weight * (int(raised) - int(lowered)))
+        shift = area.kappa * weight * (int(raised) - int(lowered))
+        if point.affinity[numbers.item] is not None and goal is not None:
+            shift = weight * point.affinity[numbers.item][goal][0]
+        middle = np.exp(location + shift)
         for held_by, which, times in zip(numbers.pattern, numbers.which, numbers.times, strict=True):
             if held_by != pattern:
                 continue
@@ -478,8 +481,10 @@ def _log_numbers(area: AreaChoices, pattern: int, goal: int | None, weight: floa
             if numbers.kind == "duration":
                 total += times * stats.lognorm.logpdf(value, spread, scale=middle)
             else:
-                mean = middle * numbers.exposure[which]
-                total += times * stats.nbinom.logpmf(value, 1 / spread, 1 / (1 + spread * mean))
+                # scipy's nbinom takes 1/(1 + φm), from which a small φm cannot be had back
+                odds, r = spread * middle * numbers.exposure[which], 1 / spread
+                total += times * (gammaln(value + r) - gammaln(r) - gammaln(value + 1))
+                total += times * (value * np.log(odds) - (value + r) * np.log1p(odds))
     return float(total)
 
 
@@ -494,6 +499,8 @@ def _log_situation(
             continue
         serves = goal is not None and area.serves[goal, options[option]]
         value = point.baseline[stages.item][option] + area.kappa * weight * serves
+        if point.affinity[stages.item] is not None and goal is not None:
+            value += weight * point.affinity[stages.item][goal][option]
         value += sum(b * x for b, x in zip(taste, stages.features[stage, place], strict=True))
         utility.append(value)
     if stages.worst[stage]:
@@ -506,6 +513,8 @@ def _log_later(area: AreaChoices, pattern: int, item: int, goal: int | None, wei
     options = options_by_item(area)[item]
     serving = [goal is not None and bool(area.serves[goal, o]) for o in options]
     utility = point.baseline[item] + area.kappa * weight * np.array(serving, dtype=float)
+    if point.affinity[item] is not None and goal is not None:
+        utility = utility + weight * point.affinity[item][goal]
     if kind_of(area, item) == "best_worst":
         utility = -utility
     order = [int(o) for o in area.order(item)[pattern] if o >= 0]
