@@ -367,7 +367,7 @@ CASES: dict[str, Callable[[], Choices]] = {
                 in_ballots(
                     learned(of_kind(make_area("- - - -", "- - -", "- -", "- -"), *_BALLOTS), 3, weights="one"),
                     0,
-                    shown="ranked",
+                    offered="ranked",
                 ),
                 1,
                 repeated=True,

@@ -48,6 +48,8 @@ UNUSED = {
             "annealing",
             "cumulative_table",
             "direct_rows",
+            "goal_distances",
+            "goal_stages",
             "large",
             "large_density",
             "large_fit",
