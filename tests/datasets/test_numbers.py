@@ -156,10 +156,3 @@ def test_one_agent_twice_and_one_number_for_all():
 def test_what_a_study_may_not_say(old, new, part):
     assert old in STUDY
     _refused(lambda: datasets.Study.from_text(STUDY.replace(old, new)), part)
-
-
-def test_learned_goals_and_numbers_are_refused_together():
-    text = STUDY.replace('goals = ["x", "y"]', 'goals = ["x", "y"]\nlearned = true') + "\n".join(
-        f'[areas.a.items.i{j}]\noptions = ["1", "2", "3"]' for j in range(4)
-    )
-    _refused(lambda: datasets.Study.from_text(text), "'count', and the goals of its area are learned")
