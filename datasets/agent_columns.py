@@ -133,6 +133,12 @@ def parsed_number(layout: Table, label: str) -> float:
     return float(plain) if _NUMBER.fullmatch(plain) else np.nan
 
 
+def comma_remedy(layout: Table, label: str, otherwise: str) -> str:
+    """Return how to read a number with a decimal comma, where a label is one and the study does not say so."""
+    comma = layout.decimal != "," and re.fullmatch(r"\s*[+-]?\d+,\d+\s*", label, re.ASCII)
+    return 'If the comma is a decimal comma, write decimal = "," below [table].' if comma else otherwise
+
+
 def _refuse_weights(reading: Reading, name: str, wrong: NDArray[np.int64], weight: NDArray[np.float64]) -> None:
     codes, labels = reading.column(name)
     remedy = "A survey weight is a finite number, 0 or more, written with the digits 0 to 9."

@@ -225,13 +225,21 @@ class AreaChoices:
     @property
     def chosen(self) -> NDArray[np.int64]:
         """Number of times that agents chose each option, of rankings first, of ballots at any place, (option,)."""
+        return self._chosen(self.has_sets)
+
+    @property
+    def named(self) -> NDArray[np.int64]:
+        """The same, but of rankings, best and worst at any place too: as best, as worst, or before what is left."""
+        return self._chosen(np.ones(len(self.items), dtype=bool), worst=True)
+
+    def _chosen(self, items: NDArray[np.bool_], *, worst: bool = False) -> NDArray[np.int64]:
         agents = self.n_agents_of_pattern
         chosen = agents @ self.counts
         for stages in self.stages:
-            if self.has_sets[stages.item]:
+            if items[stages.item]:
                 first = np.flatnonzero(self.item_of_option == stages.item)[0]
                 picked = stages.shown[np.arange(len(stages.chosen)), stages.chosen]
-                times = np.where(stages.worst[stages.stage], 0, stages.times)
+                times = np.where(stages.worst[stages.stage] & (not worst), 0, stages.times)
                 np.add.at(chosen, first + picked[stages.stage], times * agents[stages.pattern])
         return chosen
 

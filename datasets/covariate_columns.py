@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ..errors import shown
-from .agent_columns import natural, parsed_number
+from .agent_columns import comma_remedy, natural, parsed_number
 from .choices import Choices, Finding
 from .covariate_study import CovariateColumn
 from .covariates import MISSING_LEVEL, Covariate, numeric
@@ -68,7 +68,7 @@ def _covariate(reading: Reading, name: str, agent: NDArray[np.integer], n: int) 
         labels,
         name,
         "bad-number",
-        lambda label: (f"{shown(label)} of column {shown(name)} is not a number.", remedy),
+        lambda label: (f"{shown(label)} of column {shown(name)} is not a number.", comma_remedy(layout, label, remedy)),
     )
     if wrong.any():
         return None

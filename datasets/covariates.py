@@ -107,6 +107,9 @@ def kept(covariates: Sequence[Covariate], keep: NDArray[np.bool_]) -> tuple[Cova
         if len(levels) == 1 or (not levels and (not len(known) or known.min() == known.max())):
             message = f"Column {shown(one.name)} of 'depends_on' is the same for all agents with an answer."
             remedy = "Remove it from 'depends_on': it can explain nothing."
+            if levels:
+                message = f"All agents with an answer have one level of {shown(one.name)}, {shown(levels[0])}."
+                remedy += " Or mend its bins or levels."
             faults.append(Fault(code="constant-covariate", message=message, remedy=remedy, column=one.name))
         result.append(replace(one, levels=levels, value=value))
     if faults:

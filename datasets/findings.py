@@ -99,7 +99,7 @@ def _area_findings(area: AreaChoices) -> list[Finding]:
 
 def _over_places(area: AreaChoices) -> tuple[NDArray[np.int64], dict[int, str]]:
     """Return how often options were chosen, (option,), at all places at which the same is shown, and items by name."""
-    chosen = area.chosen
+    chosen = area.named
     if area.examined is None:
         return chosen, dict(enumerate(area.items))
     same, names = area.examined.same_as, {}

@@ -203,8 +203,14 @@ def check_situations(item: Item, table: Table, faults: StudyFaults) -> None:
     wrong = {
         "repeated": (item.repeated, "Remove it: an agent may be in many situations."),
         "available": (bool(item.available) and by_row, "Remove it: options without a row are not available."),
-        "alternative": (by_row != (item.alternative is not None), 'It names the column of options in "alternatives".'),
+        "alternative": (
+            item.alternative is not None and not by_row,
+            'It names the column of options in "alternatives".',
+        ),
     }
+    if by_row and item.alternative is None:
+        message = f"Item {name} needs 'alternative', the name of the column that says which option a row is about."
+        faults.add("missing-key", message, f'Add alternative = "…" below [areas.….items.{item.name}].', where)
     for key, (is_wrong, remedy) in wrong.items():
         if is_wrong:
             faults.add("kind", f"{key!r} of item {name} does not fit layout {table.layout!r}.", remedy, key, where)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import shown
-from .agent_columns import parsed_number
+from .agent_columns import comma_remedy, parsed_number
 from .numbers import Measured, number_text
 from .patterns import Given
 from .reading import Reading
@@ -120,7 +122,10 @@ def _values(reading: Reading, item: Item, column: str, rows: NDArray[np.int64]) 
     if wrong.any():
 
         def words(label: str) -> tuple[str, str]:
-            return f"{shown(label)} of item {shown(item.name)} is not {_WHAT[item.kind]}.", _REMEDY
+            remedy = comma_remedy(reading.study.table, label, _REMEDY)
+            if item.kind == "count" and re.fullmatch(r"\d{16,}", label, re.ASCII):
+                return f"{shown(label)} of item {shown(item.name)} is larger than {LARGEST:,.0f}.", remedy
+            return f"{shown(label)} of item {shown(item.name)} is not {_WHAT[item.kind]}.", remedy
 
         reading.unknown(wrong, codes, labels, column, "bad-number", words)
     return np.asarray(np.where(good, value, np.nan)[rows])

@@ -83,6 +83,10 @@ def text_orders(
     if (wrong[codes] & used).any():
 
         def words(label: str) -> tuple[str, str]:
+            mark = _other_separator(label, item)
+            if mark is not None:
+                message = f"{shown(label)} is not a declared option of item {shown(item.name)}."
+                return message, f'If {shown(mark)} stands between places, write separator = "{mark}" below the item.'
             first = next(option for option in label.split(item.separator) if option.strip() not in known)
             return _unknown_words(item)(first)
 
@@ -99,6 +103,15 @@ def text_orders(
         rows,
     )
     return _checked(reading, item, order, faulty | too_long[codes[rows]], rows)
+
+
+def _other_separator(label: str, item: Item) -> str | None:
+    """Return what separates the options of a label that is a ranking written otherwise than the study says."""
+    for mark in (">", ",", ";", "<", "|", "/"):
+        parts = [part.strip() for part in label.split(mark)]
+        if mark != item.separator and len(parts) > 1 and all(part in item.serves for part in parts):
+            return mark
+    return None
 
 
 def _unknown_words(item: Item) -> Callable[[str], tuple[str, str]]:
@@ -231,7 +244,7 @@ def _checked(
             length == 1,
             "ranking-gap",
             lambda row: f"The answer to item {name} has a best option without a worst.",
-            'Give both, or write kind = "choice".',
+            'Give both or neither; where only the best was asked for, write kind = "choice".',
         )
     fixed = np.full((len(order), item.n_places), MISSING, dtype=np.int64)
     width = min(item.n_places, order.shape[1])

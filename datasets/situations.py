@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import LISTED, shown
-from .agent_columns import parsed_number
+from .agent_columns import comma_remedy, parsed_number
 from .pattern_entries import entry_codes
 from .reading import Reading, place_of
 from .repeated_answers import MISSING, UNKNOWN, options_of
@@ -272,7 +272,12 @@ def _numbers(reading: Reading, name: str, needed: NDArray[np.bool_]) -> Array:
     _refuse(reading, empty, "no-feature", "The feature is missing.", remedy, None, name)
     if (wrong & ~empty).any():
         reading.unknown(
-            wrong & ~empty, codes, labels, name, "bad-feature", lambda label: (f"{shown(label)} is no number.", remedy)
+            wrong & ~empty,
+            codes,
+            labels,
+            name,
+            "bad-feature",
+            lambda label: (f"{shown(label)} is no number.", comma_remedy(reading.study.table, label, remedy)),
         )
     return np.where(np.isfinite(value), value, 0.0)
 

@@ -206,7 +206,10 @@ def _check_situations(table: Table, areas: list[Area], faults: StudyFaults) -> N
         if table.times is not None:
             message = f"'table.times' has no meaning in layout {table.layout!r}."
             faults.add("wrong-value", message, "Remove it.", "times")
-    if (table.situation is not None) != (table.layout == "alternatives"):
+    if table.situation is None and table.layout == "alternatives":
+        message = "Layout 'alternatives' needs 'table.situation', the name of the column that tells situations apart."
+        faults.add("missing-key", message, 'Add situation = "…" below [table].', "layout")
+    elif table.situation is not None and table.layout != "alternatives":
         message = f"'table.situation' does not fit layout {table.layout!r}."
         faults.add(
             "wrong-value", message, 'It names the column of situations in "alternatives".', "situation", "layout"
@@ -347,6 +350,7 @@ def _check_view(area: str, goals: tuple[str, ...], conflict: Any, whose: str, fa
             faults.add(code, f"{of} holds {message}.", remedy, cell, "conflict", header, value=cell)
         elif not is_entry(cell) and not (isinstance(cell, float) and not cell > LARGEST):
             remedy = 'Give numbers from 0 to 1, ranges such as [0.2, 0.6], or "beta(2, 5)".'
+            remedy += f' Of learned goals it may also be "{BEHAVIOURAL}".' if isinstance(cell, str) else ""
             faults.add("wrong-type", f"{of} holds {kind_of(cell)}.", remedy, cell, "conflict", header, value=cell)
         else:
             continue

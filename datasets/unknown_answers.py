@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import shown
+from .agent_columns import comma_remedy
 from .reading import Reading
 from .study import Item
 from .validation import hint, listed
@@ -40,7 +41,7 @@ def unknown_answers(
     def words(label: str) -> tuple[str, str]:
         if item.stated is not None and item.stated.form != "rank":
             message = f"{shown(label)} of item {shown(item.name)} is no number from {item.stated.low:g} to "
-            missing = "If it means no answer, list it in 'missing'."
+            missing = comma_remedy(reading.study.table, label, "If it means no answer, list it in 'missing'.")
             return f"{message}{item.stated.high:g}.", missing
         message = f"{shown(label)} is not a declared option of item {shown(item.name)}."
         options = f"The options are {listed(item.serves)}."

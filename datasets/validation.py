@@ -131,7 +131,7 @@ def _add_unknown(key: Any, path: str, known: tuple[str, ...], faults: StudyFault
 
 
 def _keys(known: tuple[str, ...]) -> str:
-    return listed(name for name in known if name != "name")
+    return listed((name for name in known if name != "name"), len(known))
 
 
 def _add_problem(problem: Any, path: str, known: tuple[str, ...], faults: StudyFaults) -> None:

@@ -7,6 +7,7 @@ one left-out agent (ELPD), so that a reader sees whether the score depends on th
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,15 @@ from scipy.linalg import LinAlgError
 from ..datasets.learned_goals import largest_number
 from .annealing import annealed_draws
 from .area_scores import AreaScores, area_scores, population_scores
-from .density import AreaDensity, null_density, restructured, row_log_likelihood, rule_matters, with_number
+from .density import (
+    AreaDensity,
+    null_density,
+    restructured,
+    row_log_likelihood,
+    rule_matters,
+    tells_kappa,
+    with_number,
+)
 from .importance import MAX_KHAT, importance_draws, resample
 from .learned_goals import is_symmetric, with_pivot
 from .mode import find_modes
@@ -28,24 +37,28 @@ Array = NDArray[np.float64]
 class Alternative:
     """A structure of an area: choice rule, whether an agent may hold no goal, and how many learned goals more.
 
-    ``single`` says that agents hold one goal each, in an area where they may follow several.
+    ``single`` says that agents hold one goal each, in an area where they may follow several; ``kappa`` multiplies κ.
     """
 
     rule: str
     no_goal: bool
     more: int = 0
     single: bool = False
+    kappa: Fraction = Fraction(1)
 
     @property
     def name(self) -> str:
         """How the structure is called in tables."""
         number = {0: "", 1: ", one goal more", -1: ", one goal fewer"}[self.more]
         each = ", one goal each" if self.single else ""
-        return self.rule + (", no goal" if self.no_goal and self.rule != "null" else "") + number + each
+        kappa = "" if self.kappa == 1 else f", κ × {self.kappa}"
+        return self.rule + (", no goal" if self.no_goal and self.rule != "null" else "") + number + each + kappa
 
 
 STRUCTURES = tuple(Alternative(rule, no_goal) for rule in ("follow", "luce") for no_goal in (False, True))
 """Structures of an area whose goals are given."""
+KAPPAS = (Fraction(2, 3), Fraction(3, 2))
+"""Factors of κ that an area is also fitted with where its answers tell κ."""
 NULL = Alternative("null", no_goal=True)
 """Nobody holds a goal."""
 
@@ -60,14 +73,17 @@ def alternatives_of(density: AreaDensity) -> tuple[Alternative, ...]:
 
     Where goals are learned without anchors, also one goal more and one fewer, of those that can be told apart. Where
     all weights are 1, the choice rule makes no difference, and "no goal" is one more class. Where agents may follow
-    several goals, also one goal each.
+    several goals, also one goal each. Where choices that follow a goal stand beside answers that κ·weight moves, the
+    former say what weights are and both together κ: it is no convention there, and is tried a third lower and a half
+    higher.
     """
     area, own = density.area, own_structure(density)
+    tried = [replace(own, kappa=factor) for factor in KAPPAS if tells_kappa(density)]
     if area.parts:
-        return (*STRUCTURES, replace(own, single=True))
+        return (*STRUCTURES, replace(own, single=True), *tried)
     if not any(area.learned):
         one_rule = bool(area.stages or area.numbers) and not rule_matters(area)
-        return tuple(kind for kind in STRUCTURES if kind.rule == area.rule or not one_rule)
+        return (*(kind for kind in STRUCTURES if kind.rule == area.rule or not one_rule), *tried)
     found = STRUCTURES if density.parameters.weighted else (own,)
     if area.serves.any():
         return found
@@ -173,7 +189,8 @@ def _contention(density: AreaDensity, theta: Array) -> Array:
 
 
 def _restructured(own: AreaDensity, kind: Alternative) -> AreaDensity:
-    density = restructured(own, rule=kind.rule, no_goal=kind.no_goal, parts=0 if kind.single else None)
+    parts = 0 if kind.single else None
+    density = restructured(own, rule=kind.rule, no_goal=kind.no_goal, parts=parts, kappa=float(kind.kappa))
     return with_number(density, len(own.area.goals) + kind.more) if kind.more else density
 
 

@@ -106,9 +106,12 @@ def _whole(fit: xr.DataTree) -> list[Check]:
         group = fit[name].to_dataset()
         shape = (group.sizes.get("chain"), group.sizes.get("draw"))
         text = f"The {name} holds {shape[0]} chains of {shape[1]} draws, not {chains} of {draws}: draws are missing."
-        checks.append(_one("all-draws", shape == (chains, draws), text))
+        suffix = "" if name == "posterior" else "-unconstrained"
+        checks.append(_one(f"all-draws{suffix}", shape == (chains, draws), text))
         broken = [str(v) for v in group.data_vars if not np.isfinite(group[v].values).all()]
-        checks.append(_one("finite-draws", not broken, f"Draws of {' and '.join(broken)} are not finite numbers."))
+        checks.append(
+            _one(f"finite-draws{suffix}", not broken, f"Draws of {' and '.join(broken)} are not finite numbers.")
+        )
     return checks
 
 

@@ -264,13 +264,16 @@ def with_nodes(density: AreaDensity, nodes: int) -> AreaDensity:
     return replace(density, states=states, table=area_table(area, states))
 
 
-def restructured(density: AreaDensity, *, rule: str, no_goal: bool, parts: int | None = None) -> AreaDensity:
+def restructured(
+    density: AreaDensity, *, rule: str, no_goal: bool, parts: int | None = None, kappa: float = 1.0
+) -> AreaDensity:
     """Return the density of the same answers under another choice rule, with or without "no goal".
 
-    ``parts`` changes the mixtures of goals, 0 to one goal each; None leaves them.
+    ``parts`` changes the mixtures of goals, 0 to one goal each; None leaves them. ``kappa`` multiplies κ.
     """
     parts = density.area.parts if parts is None else parts
     area, weighted = replace(density.area, rule=rule, no_goal=no_goal, parts=parts), density.states.weighted
+    area = replace(area, kappa=kappa * area.kappa)
     nodes = default_nodes(int(area.n_answers.max(initial=0)), rule=rule, kappa=area.kappa)
     states = make_states(len(area.goals), no_goal=no_goal, weighted=weighted, nodes=nodes, parts=parts)
     return _with_states(density, area, states, {})
@@ -360,6 +363,14 @@ def uses_kappa(density: AreaDensity) -> bool:
         and not at_face_value(area)
         and bool(rules & {"luce", "ordinal", "pairwise", "ranking", "best_worst", "situation", *NUMBERS})
     )
+
+
+def tells_kappa(density: AreaDensity) -> bool:
+    """Return whether answers tell κ: choices that follow a goal with its weight stand beside others that κ·w moves."""
+    area = density.area
+    given = zip(area.item_kinds, area.item_learned, strict=True)
+    follows = area.rule == "follow" and any(kind == "choice" and not learned for kind, learned in given)
+    return follows and uses_kappa(density)
 
 
 def option_log_probability(density: AreaDensity, values: Values) -> Array:

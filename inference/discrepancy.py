@@ -148,5 +148,6 @@ def _check(name: str, area: str, findings: Sequence[Finding], scores: Mapping[st
     if abs(then - now) > TRUSTED * now or then > 1:
         text += f"; allowing for that would move {moving} from {now:.2f}, too far for this check to say where to."
     else:
-        text += f"; allowing for that would move {moving} from {now:.2f} to about {then:.2f}."
+        digits = 2 if f"{now:.2f}" != f"{then:.2f}" else 3
+        text += f"; allowing for that would move {moving} from {now:.{digits}f} to about {then:.{digits}f}."
     return Check(name, "caution", area, text, least, SIGNIFICANT, far)

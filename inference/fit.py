@@ -19,6 +19,7 @@ from ..errors import Fault, InputError, shown
 from .alternatives import (
     DRAWS,
     FEWER_DRAWS,
+    KAPPAS,
     NULL,
     STRUCTURES,
     Alternative,
@@ -58,9 +59,9 @@ Array = NDArray[np.float64]
 SCORE_DRAWS = 1_000
 """Draws of the scores, taken evenly from the posterior draws."""
 # Random streams of an area: fit, scores, structures, null model, checks, other numbers of learned goals, some agents,
-# one goal each.
+# one goal each, other κ.
 _STREAM_OF: dict[Alternative | int, int] = {kind: 2 + k for k, kind in enumerate((*STRUCTURES, NULL))} | {-1: 8, 1: 9}
-_CHECKS, _SOME_AGENTS, _SINGLE, _STREAMS = 7, 10, 11, 12
+_CHECKS, _SOME_AGENTS, _SINGLE, _OTHER_KAPPA, _STREAMS = 7, 10, 11, 12, 14
 
 
 def fit(
@@ -308,7 +309,7 @@ def _structures(
     def run(task: tuple[_Job, Alternative]) -> Structure:
         job, kind = task
         job.say.check()
-        rng = np.random.default_rng(job.streams[_SINGLE if kind.single else _STREAM_OF[kind.more or kind]])
+        rng = np.random.default_rng(job.streams[_stream_of(kind)])
         draws = FEWER_DRAWS if is_large(job.density) else DRAWS
         return fit_structure(_looked_at(job, job.density), rng, kind, draws=draws)
 
@@ -320,6 +321,13 @@ def _structures(
             mine[own_structure(job.density)] = _own_structure(fitted, scores)
         result.append(([mine[kind] for kind in alternatives_of(job.density)], mine.get(NULL)))
     return result
+
+
+def _stream_of(kind: Alternative) -> int:
+    """Return which random stream of an area a structure is fitted with."""
+    if kind.kappa != 1:
+        return _OTHER_KAPPA + KAPPAS.index(kind.kappa)
+    return _SINGLE if kind.single else _STREAM_OF[kind.more or kind]
 
 
 def _looked_at(job: _Job, density: AreaDensity) -> AreaDensity:

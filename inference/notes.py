@@ -9,7 +9,8 @@ import numpy as np
 from ..datasets.choices import AreaChoices
 from ..datasets.study import Area
 from ..datasets.uncertain_conflict import in_words, is_uncertain
-from .density import at_face_value, uses_kappa
+from ..datasets.validation import listed
+from .density import at_face_value, tells_kappa, uses_kappa
 from .design_notes import design_notes
 from .examination_checks import examination_note
 
@@ -28,18 +29,11 @@ def notes_of(parts: FitParts) -> list[str]:
         notes.append("Weight means weight from consistency of choices: the share of answers that follow the goal.")
     if stated:
         text = "In {} stated importance bears on the weights too, with a scale of its own."
-        notes.append(text.format(" and ".join(repr(name) for name in stated)))
+        notes.append(text.format(listed(stated)))
     notes += [_alone(area, area.name in stated) for area in alone]
     notes += [_on_passing(area) for area in areas if area.is_pass.any()]
     notes += [examination_note(area) for area in areas if area.examined is not None]
-    kappas = ", ".join(
-        f"{fit.density.area.name} {fit.density.area.kappa:g}" for fit in parts.fits if uses_kappa(fit.density)
-    )
-    if kappas:
-        rules = "luce, on ordered scales, in comparisons and rankings" if any(area.kinds for area in areas) else "luce"
-        notes.append(
-            f"Under {rules} only κ·weight is seen: κ is a convention ({kappas}), and misalignment depends on it."
-        )
+    notes += _on_kappa(parts)
     for fit, area, has_weights in zip(parts.fits, areas, weighted, strict=True):
         if has_weights:
             continue
@@ -77,6 +71,28 @@ def notes_of(parts: FitParts) -> list[str]:
             )
     if parts.choices.survey_weight is not None:
         notes.append("Intervals cover unequal survey weights, not clusters or strata.")
+    return notes
+
+
+def _on_kappa(parts: FitParts) -> list[str]:
+    """Return where κ is a convention, and where answers tell it."""
+    concerned = [fit.density for fit in parts.fits if uses_kappa(fit.density)]
+    kappas, told = (
+        ", ".join(f"{one.area.name} {one.area.kappa:g}" for one in concerned if tells_kappa(one) == both)
+        for both in (False, True)
+    )
+    notes = []
+    if kappas:
+        more = ", on ordered scales, in comparisons, rankings, situations, counts and durations"
+        rules = f"luce{more}" if any(one.area.kinds for one in concerned) else "luce"
+        notes.append(
+            f"Under {rules} only κ·weight is seen: κ is a convention ({kappas}), and misalignment depends on it."
+        )
+    if told:
+        notes.append(
+            f"Choices that follow a goal stand beside answers that κ·weight moves ({told}): together they tell κ, but "
+            "the study holds it fixed. Fits with κ a third lower and a half higher are among the other structures."
+        )
     return notes
 
 

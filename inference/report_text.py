@@ -22,6 +22,7 @@ from .checks import Check, from_dataset, sentences, worst
 from .covariates_text import covariates_lines
 from .goals_text import goals_lines
 from .group_sizes import SMALL_GROUP, group_sizes, small_groups_of
+from .importance import MAX_KHAT
 from .result import attribute
 from .scores import SCORE_NAMES
 from .structure_checks import BETTER
@@ -189,6 +190,8 @@ def alternatives_report(fit: xr.DataTree, *, width: int) -> RenderableType:
                 continue
             cells = [_alternative(cell, score) for score in names]
             label = Text(f"{name} (this study)" if name == own else str(name), "bold" if name == own else "")
+            if name != own and not float(cell["khat"]) <= MAX_KHAT and np.isfinite(cell["elpd"]):
+                label.append(" (fitted poorly)", "yellow")
             table.add_row(label, "failed" if np.isnan(cell["elpd"]) else f"{float(cell['elpd']):,.1f}", *cells)
         parts += [Text("  " + clean(area.name)), Padding(table, (0, 0, 0, 4))]
     parts.append(Text("  ELPD: expected log predictive density of an agent left out, summed; higher is better.", "dim"))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ..datasets.validation import listed
 from .alternatives import Structure, elpd_difference, own_structure
 from .checks import Check
 from .density import AreaDensity
@@ -59,8 +60,9 @@ def _depends(density: AreaDensity, own: Structure, structures: Sequence[Structur
     failed = [s for s in structures if not np.isfinite(s.elpd) or (s is not own and not s.khat <= MAX_KHAT)]
     check = _compared(density, own, [s for s in structures if s not in failed]) if own not in failed else None
     if check is None or (failed and check.state != "caution"):
-        names = " and ".join(f"'{s.name}'" for s in failed)
-        text = f"The structure {names} could not be fitted well, so dependence on the model is unknown."
+        which = "structure" if len(failed) == 1 else "structures"
+        names = listed(s.name for s in failed)
+        text = f"The {which} {names} could not be fitted well, so dependence on the model is unknown."
         return Check("depends-on-model", "caution", density.area.name, text)
     return check
 

@@ -208,6 +208,8 @@ def _row(parts: _Parts, cell: _Cell) -> dict[str, Any]:
     elif not blank:
         mean, sd = float(values.mean()) if estimate is None else estimate, float(values.std())
         lower, upper = interval(values.ravel())
+        # of a score on a grid nearly all draws may be one number, and the mean then lies beside both ends
+        lower, upper = min(lower, mean), max(upper, mean)
         row |= {"mean": mean, "sd": sd, "lower": lower, "upper": upper}
         row["mcse"] = monte_carlo_error(values, parts.effective, area, score)
     return row | {"state": "refused" if found.refused else worst(c.state for c in concerned), "reasons": reasons}

@@ -267,6 +267,10 @@ def test_the_study_of_the_readme_is_one(tmp_path):
     path.write_text("\n".join(table), encoding="utf-8")  # the second goes on from the first
     study = datasets.Study.from_toml(path)
     assert [area.name for area in study.areas] == ["welfare"]
+    # which options stood on a ballot is no part of a simulation, which writes orders into one column
+    apart = ("roads_on_ballot", 'places = ["best"')
+    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if not any(part in line for part in apart)]
+    study = datasets.Study.from_text("\n".join(lines))
     table = datasets.simulate(study, 30, seed=1, groups=["a", "b"]).to_frame().assign(years_observed="2.5")
     choices = datasets.read_table(table.rename(columns={"agent": "id", "group": "party"}), study)
     assert choices.groups == ("a", "b")

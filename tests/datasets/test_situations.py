@@ -225,7 +225,7 @@ def test_39_the_line_of_a_file(tmp_path):
     ("text", "old", "new", "words"),
     [
         (ROWS, 'layout = "situations"', 'layout = "wide"', "the layout of the table is 'wide'"),
-        (ROWS, 'layout = "situations"', 'layout = "alternatives"', "'table.situation' does not fit"),
+        (ROWS, 'layout = "situations"', 'layout = "alternatives"', "needs 'table.situation'"),
         (ROWS, 'kind = "situation"', 'kind = "choice"', "of kind 'choice' has 'available'"),
         (ROWS, 'car = "has_car"', 'boat = "has_car"', "'boat' of 'available'"),
         (ROWS, 'only = ["air"]', 'only = ["boat"]', "'boat' of 'feature income'"),
@@ -235,7 +235,7 @@ def test_39_the_line_of_a_file(tmp_path):
         (ROWS, "per = 10.0", "unit = 10.0", "Unknown key 'areas.trip.items.mode.features.cost.unit'"),
         (ROWS, 'column = "took"', 'column = "took"\nrepeated = true', "'repeated' of item 'mode'"),
         (ROWS, 'agent = "id"', 'agent = "id"\ntimes = "n"', "'table.times' has no meaning"),
-        (LONG, 'alternative = "by"', "", "'alternative' of item 'mode'"),
+        (LONG, 'alternative = "by"', "", "Item 'mode' needs 'alternative'"),
         (LONG, 'alternative = "by"', 'alternative = "by"\navailable = { car = "c" }', "'available' of item 'mode'"),
         (LONG, 'column = "cost"', 'columns = { car = "c" }', "and a row holds one option"),
         (LONG, 'kind = "situation"', "", "Layout 'alternatives' is for items of kind 'situation'"),

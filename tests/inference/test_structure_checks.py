@@ -164,9 +164,7 @@ def test_all_structures_that_could_not_be_fitted_are_named():
     structures = _all(0, -1, -2, -3)
     structures[1] = replace(structures[1], khat=0.9)
     structures[3] = replace(structures[3], elpd=-np.inf)
-    assert (
-        "The structure 'follow, no goal' and 'luce, no goal' could not be fitted well" in _depends(structures).message
-    )
+    assert "The structures 'follow, no goal', 'luce, no goal' could not be fitted well" in _depends(structures).message
 
 
 def test_what_is_known_of_the_dependence_is_said_though_another_structure_could_not_be_fitted():
