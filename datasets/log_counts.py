@@ -183,11 +183,11 @@ def _rows(study: Study, part: Counts, events: Events, faults: list[Fault], findi
     elif part.reading.group is not None:
         codes, texts = encoded(table.column("group"), part.reading.group, events.source)
         group = np.array([*(text or None for text in texts), None], dtype=object)[codes]
-    asked, available = asked_in_sets(study, part.reading), None
-    if asked is not None:
+    in_sets, available = asked_in_sets(study, part.reading), None
+    if in_sets is not None:
         assert study.log is not None
         try:
-            available = options_shown(events, study.log, study.items[asked], table, findings)
+            available = options_shown(events, study.log, study.items[in_sets], table, findings)
         except InputError as error:
             faults += error.faults
     return _Rows(agents, agent_of_row, group, item, option, n, available)
