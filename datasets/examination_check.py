@@ -146,7 +146,11 @@ def with_places(areas: Any, log: Log, faults: StudyFaults) -> Any:
         some = True
         own: dict[str, Any] = {}
         for key, item in asked.items():
-            own |= {key: items[key]} if item is None else item
+            made_of = {key: items[key]} if item is None else item
+            for twice in made_of.keys() & own.keys():
+                message = f"Item {shown(twice)} stands in area {shown(str(name))} twice: as written, and at a place."
+                faults.add("item-twice", message, "Rename one, or the place.", twice, value=twice)
+            own |= made_of
         found[name] = {**area, "examination": made, "items": own}
     if not some:
         message = f"No item has the option {shown(given.unseen)} of [log.examination]."

@@ -185,6 +185,12 @@ def test_an_item_answered_once_is_not_answered_at_two_places():
         ('time = "when"', 'time = "when"\nkeep = "last"', "not-supported", "keep"),
         ('time = "when"', 'time = "when"\nquestion = "position"', "wrong-value", "position"),
         ('answers = { skipped = "show", clicked = "click" }', 'answer = "item"', "not-supported", "outcome"),
+        (
+            "[areas.page.items.news]",
+            '[areas.page.items."sport at top"]\nserves = { yes = "sport", no = [] }\n[areas.page.items.news]',
+            "item-twice",
+            "sport at top",
+        ),
         ('goals = ["sport", "news"]', 'goals = ["sport", "news"]\nlearned = true', "not-supported", "learned"),
         (
             "conflict = 1.0",
