@@ -247,3 +247,10 @@ def test_faults_of_items_at_places_in_a_table(where, value, code):
     with pytest.raises(InputError) as error:
         Study.from_dict({"areas": {"x": raw}})
     assert code in {fault.code for fault in error.value.faults}
+
+
+def test_polars_finds_the_same_places():
+    polars = pytest.importorskip("polars", reason="Polars is not installed")
+    frame = pages()
+    for given in (polars.from_pandas(frame), polars.from_pandas(frame).lazy()):
+        assert read_log(given, study()).data_hash == read_log(frame, study()).data_hash

@@ -152,3 +152,12 @@ def test_studies_that_cannot_be(old, new, code):
     with pytest.raises(InputError) as error:
         study(replace={old: new})
     assert code in {fault.code for fault in error.value.faults}
+
+
+def test_polars_finds_the_same_choices():
+    polars = pytest.importorskip("polars", reason="Polars is not installed")
+    frame = slates()
+    given = polars.from_pandas(frame)
+    lists = given.with_columns(polars.col("tiles").str.split(" "))
+    for one in (given, given.lazy(), lists):
+        assert read_log(one, study()).data_hash == read_log(frame, study()).data_hash
