@@ -73,8 +73,8 @@ def table_ballots(
     offered = np.ones((len(order), len(item.serves)), dtype=bool)
     if item.offered == "ranked":
         offered[:] = False
-        at, place = np.nonzero(given)
-        offered[at, order[at, place]] = True
+        at, places = np.nonzero(given)
+        offered[at, order[at, places]] = True
     for place, name in enumerate(item.serves):
         if name in item.available and reading.has(item.available[name]):
             column = item.available[name]

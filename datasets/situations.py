@@ -230,7 +230,7 @@ def flags(
     """Return a column that says yes or no in some rows, (row,); where it is not needed it may be empty, for yes."""
     asked = np.zeros(reading.text.n_rows, dtype=bool)
     asked[rows[needed]] = True
-    return _flags(reading, name, what, asked=asked)[rows]
+    return np.asarray(_flags(reading, name, what, asked=asked)[rows])
 
 
 def _flags(
