@@ -87,6 +87,33 @@ def number_area() -> dict[str, Any]:
     return {"goals": ["a", "b", "c"], "conflict": 1.0, "kappa": 1.5, "items": items}
 
 
+def ballot_area() -> dict[str, Any]:
+    """Return an area of 3 goals: agents rank the best 2 of 4 objects, and name a best and a worst, 5 times each."""
+    serves: dict[str, Any] = {"one": "a", "two": "b", "three": "c", "four": []}
+    turned = {name: serves[name] for name in ("four", "three", "two", "one")}
+    items = {
+        "best": {"kind": "ranking", "top": 2, "repeated": True, "serves": serves},
+        "both": {"kind": "best_worst", "repeated": True, "serves": turned},
+    }
+    return {"goals": ["a", "b", "c"], "conflict": 1.0, "items": items}
+
+
+def learned_kinds_area() -> dict[str, Any]:
+    """Return an area of 2 learned goals: a ranking, best and worst, a choice, a count and a duration."""
+    objects = ["one", "two", "three", "four"]
+    items: dict[str, Any] = {
+        "order": {"kind": "ranking", "options": objects},
+        "ends": {"kind": "best_worst", "options": [f"{name} again" for name in objects]},
+        "pick": {"options": ["0", "1", "2"]},
+        "visits": {"kind": "count"},
+        "dwell": {"kind": "duration"},
+    }
+    return {"goals": 2, "items": items}
+
+
+LONG = {"layout": "long", "agent": "agent", "item": "item", "answer": "answer"}
+
+
 def place_area(items: int = 4, **structure: Any) -> dict[str, Any]:
     """Return an area of 2 goals and items that are shown at three places and clicked or skipped there."""
     examination = {"unseen": "skipped", "places": ["top", "middle", "bottom"]}
@@ -188,6 +215,8 @@ FAMILIES: dict[str, Family] = {
         ),
         _family("examination", "4 items at 3 places, examination learned", 200, area=place_area()),
         _family("learned", "2 learned goals (latent classes), 5 items", 200, area=learned_area()),
+        _family("learned_kinds", "2 learned goals, 5 kinds of items", 200, area=learned_kinds_area()),
+        _family("ballots", "rankings, best and worst, 5 times each", 200, table=LONG, area=ballot_area()),
         _family("covariates", "`follow`, a number and 3 levels", 200, table=BESIDE, area=area()),
         _family(
             "covariates_groups",
