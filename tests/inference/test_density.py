@@ -480,3 +480,23 @@ def test_random_tables_of_mixed_kinds_agree_with_the_definition(seed, kinds, rul
     expected = plain_model.log_posterior(choices, choices.areas[0], choices.study.priors, theta[0], nodes)
     assert log_density(density, theta)[0] == pytest.approx(expected, abs=1e-10)
     assert _gradient_error(density, theta[0]) <= 1e-6
+
+
+@settings(max_examples=12, deadline=None, derandomize=True)
+@given(
+    seed=st.integers(0, 10**9),
+    kinds=st.lists(st.sampled_from(KINDS), min_size=1, max_size=4),
+    rule=st.sampled_from(["follow", "luce"]),
+    no_goal=st.booleans(),
+    weights=st.sampled_from(["one", "free"]),
+)
+def test_random_studies_of_learned_goals(seed, kinds, rule, no_goal, weights):
+    """What two goals favour is learned, in items of every kind."""
+    rng = np.random.default_rng(seed)
+    choices = mixed_choices(rng, kinds, seed=seed, goals=2, rule=rule, no_goal=no_goal, weights=weights)
+    density = density_of(choices)
+    theta = draw_prior(density.parameters, 1, rng)
+    nodes = len(density.states.node)
+    expected = plain_model.log_posterior(choices, choices.areas[0], choices.study.priors, theta[0], nodes)
+    assert log_density(density, theta)[0] == pytest.approx(expected, abs=1e-10, rel=_DIGITS)
+    assert _gradient_error(density, theta[0]) <= 1e-6

@@ -47,7 +47,7 @@ def test_probabilities_of_what_is_shown_sum_to_one(case):
 def test_distance_between_counts_is_half_the_sum_of_differences():
     """Against the sum over 200,000 counts; nothing apart where the means are one."""
     rng, y = np.random.default_rng(0), np.arange(200_000)
-    for _ in range(20):
+    for _ in range(8):
         log_mean, spread = rng.normal(0, 2, (1, 3)), np.exp(rng.normal(-0.7, 1.0, (1, 1, 1)))
         found, phi = _apart_in_counts(log_mean, spread)[0], float(spread[0, 0, 0])
         pmf = stats.nbinom.pmf(y[:, None], 1 / phi, 1 / (1 + phi * np.exp(log_mean[0])))
@@ -75,7 +75,7 @@ def test_behavioural_conflict_is_the_mean_over_items():
                 phi, total = values.spread[d, 0], 0.0
                 for which, times in zip(numbers.which, numbers.times, strict=True):
                     mean = numbers.exposure[which] * np.exp(log_mean)
-                    p = stats.nbinom.pmf(np.arange(400_000)[:, None], 1 / phi, 1 / (1 + phi * mean))
+                    p = stats.nbinom.pmf(np.arange(100_000)[:, None], 1 / phi, 1 / (1 + phi * mean))
                     total += times * 0.5 * np.abs(p[:, 0] - p[:, 1]).sum()
                 apart.append(total / numbers.times.sum())
             elif kind == "situation":

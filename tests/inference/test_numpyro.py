@@ -42,3 +42,18 @@ def test_random_studies_of_mixed_kinds(seed, kinds, rule, no_goal, baseline):
     rng = np.random.default_rng(seed)
     choices = mixed_choices(rng, kinds, seed=seed, rule=rule, no_goal=no_goal, baseline=baseline)
     _agree(choices, choices.areas[0], density_of(choices), seed)
+
+
+@settings(max_examples=30, deadline=None, derandomize=True)
+@given(
+    seed=st.integers(0, 10**9),
+    kinds=st.lists(st.sampled_from(KINDS), min_size=1, max_size=4),
+    rule=st.sampled_from(["follow", "luce"]),
+    no_goal=st.booleans(),
+    weights=st.sampled_from(["one", "free"]),
+)
+def test_random_studies_of_learned_goals(seed, kinds, rule, no_goal, weights):
+    """What two goals favour is learned, in items of every kind."""
+    rng = np.random.default_rng(seed)
+    choices = mixed_choices(rng, kinds, seed=seed, goals=2, rule=rule, no_goal=no_goal, weights=weights)
+    _agree(choices, choices.areas[0], density_of(choices), seed)
