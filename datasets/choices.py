@@ -17,6 +17,7 @@ from .covariates import Covariate
 from .examination import Examined
 from .numbers import KINDS as NUMBERS
 from .numbers import Numbers, number_text, numbers_at
+from .self_selection import Recorded
 from .stages import Stages, order_text, orders_of, stages_at
 from .study import Study
 
@@ -109,6 +110,8 @@ class AreaChoices:
     ballots
         Whether an item is a ranking, or best and worst, of options that differ, see :mod:`.ballots`, (item,); empty
         when none is.
+    recorded
+        How the recorded answers come from those that everybody would give; None where they are the same.
     """
 
     name: str
@@ -138,6 +141,7 @@ class AreaChoices:
     parts: int = 0
     examined: Examined | None = None
     ballots: tuple[bool, ...] = ()
+    recorded: Recorded | None = None
 
     @property
     def is_pass(self) -> NDArray[np.bool_]:

@@ -207,6 +207,16 @@ def agent_periods(
     return names, of_agent
 
 
+def panel(several: int, n: int) -> Finding:
+    """Return the caution that some of n agents were asked in several periods."""
+    message = (
+        f"{several:,} of {n:,} agents were asked in more than one period. They count as different agents in"
+        " each, as if what somebody held before said nothing on what it holds now: intervals of changes between periods"
+        " are then too wide, those of all periods together too narrow."
+    )
+    return Finding("panel", message)
+
+
 def apart_by_period(
     reading: Reading, agents: NDArray[np.object_], agent: NDArray[np.integer]
 ) -> tuple[NDArray[np.object_], NDArray[np.integer]]:
@@ -229,12 +239,7 @@ def apart_by_period(
     names = [*labels, ""]
     named = [f"{agents[agent[row]]} ({names[codes[row]]})" for row in rows]
     several = int((np.bincount(agent[rows], minlength=len(agents)) > 1).sum())
-    message = (
-        f"{several:,} of {len(agents):,} agents were asked in more than one period. They count as different agents in"
-        " each, as if what somebody held before said nothing on what it holds now: intervals of changes between periods"
-        " are then too wide, those of all periods together too narrow."
-    )
-    reading.findings.append(Finding("panel", message))
+    reading.findings.append(panel(several, len(agents)))
     return np.array(named, dtype=object), place[np.ravel(kind)]
 
 

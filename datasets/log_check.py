@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from datetime import date
 from typing import Any
 
 from ..errors import shown
 from .conditions import parse_condition
 from .examination_check import check_log, checked_log_examination
-from .log_study import CATEGORY, ITEM, OUTCOME, POSITION, Condition, ItemTable, Log, LogReading
+from .log_study import CATEGORY, ITEM, OUTCOME, POSITION, Condition, ItemTable, Log, LogReading, LogSelection
 from .slate_check import check_slates
 from .study import Area, Item, Table
 from .validation import StudyFaults, hint, kind_of, listed, parse_part
@@ -31,6 +32,8 @@ def checked_log(raw: Any, faults: StudyFaults) -> Log | None:
     head = dict(raw)
     items_raw, readings_raw = head.pop("items", None), head.pop("readings", {})
     examination = checked_log_examination(head.pop("examination"), faults) if "examination" in head else None
+    selection_raw = head.pop("selection", None)
+    selection = None if selection_raw is None else parse_part(LogSelection, selection_raw, "log.selection", faults)
     items = None if items_raw is None else parse_part(ItemTable, items_raw, "log.items", faults)
     if not isinstance(readings_raw, dict):
         message = f"'log.readings' is {kind_of(readings_raw)}."
@@ -44,7 +47,10 @@ def checked_log(raw: Any, faults: StudyFaults) -> Log | None:
     if log is None or len(faults.found) > before:
         return None
     whole = {name: reading for name, reading in readings.items() if reading is not None}
-    log = log.model_copy(update={"items": items, "readings": whole, "examination": examination})
+    parts = {"items": items, "readings": whole, "examination": examination, "selection": selection}
+    log = log.model_copy(update=parts)
+    if selection is not None:
+        _check_selection(log, selection, faults)
     for name, reading in log.ways:
         _check_reading(log, name, reading, faults)
     _check_columns(log, faults)
@@ -100,6 +106,17 @@ def _check_conditions(path: str, conditions: Iterable[tuple[str, Condition]], fa
             faults.add("wrong-value", message, remedy, name, value=condition)
 
 
+def _check_selection(log: Log, selection: LogSelection, faults: StudyFaults) -> None:
+    header = "[log.selection]"
+    if not selection.odds and not selection.random:
+        message = f"{header} states no odds, and not which events were shown at random."
+        faults.add("missing-key", message, 'Add odds = { liked = [1, 9] }, or random = { column = "code" }.', header)
+    _check_conditions("log.selection.random", selection.random.items(), faults)
+    if log.keep == "furthest":
+        message = f'{header} is about answers that agents chose to give, and keep = "furthest" is about what was shown.'
+        faults.add("not-supported", message, "Not supported together yet: remove one of the two.", header, "keep")
+
+
 def _check_columns(log: Log, faults: StudyFaults) -> None:
     needed = {"last": ("time", "item"), "furthest": ("slate", "item")}.get(log.keep, ())
     for key in needed:
@@ -113,6 +130,7 @@ def _check_columns(log: Log, faults: StudyFaults) -> None:
     if log.keep == "furthest" and any(way.question == POSITION for _, way in log.ways):
         message = 'keep = "furthest" asks about items, and a question is the position.'
         faults.add("wrong-value", message, "Let the item or its category tell the question.", "question", "keep")
+    _check_period(log, faults)
     if log.shown is not None and log.item is None:
         message = "'shown' lists what was shown, and no column names the item that was chosen."
         faults.add("missing-key", message, 'Add item = "…" below [log].', "shown", "[log]")
@@ -134,6 +152,34 @@ def _check_columns(log: Log, faults: StudyFaults) -> None:
         faults.add("wrong-value", message, "Rename one of them.", "path")
 
 
+def _check_period(log: Log, faults: StudyFaults) -> None:
+    if log.period is None:
+        return
+    if log.time is None:
+        message = "'period' is told by the time of events, and the log names none."
+        faults.add("missing-key", message, 'Add time = "…" below [log].', "period", "[log]")
+    if any(reading.group or reading.as_group for _, reading in log.ways):
+        message = "The log has groups and 'period': periods take the place of groups."
+        faults.add("not-supported", message, "Not supported together yet: keep one.", "period", "group")
+    if isinstance(log.period, str):
+        return
+    for text in log.period:
+        if not _is_date(text):
+            message = f"{shown(text)} of 'period' is no date."
+            faults.add("wrong-value", message, 'Write year-month-day: period = ["2020-03-01"].', "period", value=text)
+            return
+    if list(log.period) != sorted(set(log.period)):
+        message = "The dates of 'period' are not in order, or one stands there twice."
+        faults.add("wrong-value", message, "List each once, the earliest first.", "period")
+
+
+def _is_date(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
+
+
 def log_table(log: Log, given: Table) -> Table:
     """Return the layout of the table of counts that a log is reduced to."""
     group = "group" if any(reading.group or reading.as_group for _, reading in log.ways) else None
@@ -144,6 +190,7 @@ def log_table(log: Log, given: Table) -> Table:
         answer="answer",
         times="times",
         group=group,
+        period=None if log.period is None else "period",
         systems=log.systems,
         group_missing="overall_only" if group else "error",
         limits=given.limits,
@@ -153,7 +200,8 @@ def log_table(log: Log, given: Table) -> Table:
 def check_alone(log: Log, table: Table, faults: StudyFaults) -> None:
     """Check that ``[table]`` says nothing but limits beside ``[log]``, or what the log itself makes of it."""
     made = log_table(log, table)
-    for key in table.model_fields_set - {"limits"}:
+    own = {"limits", "periods"} if log.period is not None else {"limits"}
+    for key in table.model_fields_set - own:
         if getattr(table, key) != getattr(made, key):
             message = f"'table.{key}' is about a table, and the study has a [log]."
             faults.add("wrong-value", message, "Keep [log] or [table]; [table.limits] may stay.", key, "[table]")
@@ -161,7 +209,7 @@ def check_alone(log: Log, table: Table, faults: StudyFaults) -> None:
 
 def check_questions(log: Log, areas: list[Area], faults: StudyFaults) -> None:
     """Check that every reading asks something of the study, and that answers by a rule are options."""
-    items = {item.asked: item for area in areas for item in area.items}
+    items = {item.asked: item for area in areas for item in area.items if item.at_random_of is None}
     reserved = {ITEM, CATEGORY, POSITION}
     for name, reading in log.ways:
         header = f"[log.readings.{name}]" if name else "[log]"
@@ -182,6 +230,9 @@ def check_questions(log: Log, areas: list[Area], faults: StudyFaults) -> None:
                 remedy = hint(answer, options, f"The options are {listed(sorted(options))}.")
                 faults.add("unknown-option", message, remedy, answer, value=answer)
     check_slates(log, areas, faults)
+    if log.selection is not None and not any(area.selection for area in areas):
+        message = "'odds' of [log.selection] names no option of an item of kind 'choice' or 'ordinal'."
+        faults.add("unknown-option", message, "Name answers of the study.", "odds", "[log.selection]")
     for area in areas:
         for item in area.items:
             if item.is_number:

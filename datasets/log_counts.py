@@ -14,6 +14,7 @@ from ..errors import LISTED, Fault, InputError, brief, shown
 from .agent_columns import natural
 from .choices import Choices, Finding
 from .column_text import encoded, rounded
+from .covariate_columns import panel
 from .log_agents import JOINT, alike_numbers, heavy_agents, ordered
 from .log_slates import asked_in_sets, options_shown, slates_of
 from .log_source import Events
@@ -43,6 +44,8 @@ class Counts:
         The study's item that every event answers; None where the table says it.
     labels
         The answers that the codes stand for.
+    at_random
+        Whether it is of events shown at random, which are answers to items of their own.
     """
 
     name: str
@@ -50,6 +53,7 @@ class Counts:
     table: pa.Table
     question: int | None
     labels: tuple[str, ...]
+    at_random: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,58 @@ class _Rows:
     option: NDArray[np.int64]
     n: NDArray[np.int64]
     available: NDArray[np.bool_] | None
+
+
+def asked_at_random(study: Study, parts: Sequence[Counts], findings: list[Finding]) -> Study:
+    """Return the study without the items "at random" of which nothing was shown at random, and say so.
+
+    Parameters
+    ----------
+    study
+        What the events mean.
+    parts
+        The counts of every reading.
+    findings
+        Takes a note on such items.
+    """
+    if study.log is None or not study.log.shown_at_random:
+        return study
+    found: set[int] = set()
+    for part in parts:
+        if part.at_random:
+            asked = _asked(part)
+            found |= set(np.unique(_at_random(study)[asked]).tolist())
+    never = {
+        item.name: item.at_random_of
+        for place, item in enumerate(study.items)
+        if item.at_random_of is not None and place not in found
+    }
+    if not never:
+        return study
+    names = listed(never.values())
+    findings.append(Finding("never-at-random", f"Nothing was shown at random of {names}.", "note"))
+    areas = []
+    for area in study.areas:
+        items = tuple(item for item in area.items if item.name not in never)
+        selection = area.selection
+        if selection is not None and len(items) < len(area.items):
+            more = tuple(str(never[item.name]) for item in area.items if item.name in never)
+            selection = selection.model_copy(update={"never_at_random": (*selection.never_at_random, *more)})
+        areas.append(area.model_copy(update={"items": items, "selection": selection}))
+    return study.model_copy(update={"areas": tuple(areas)})
+
+
+def _asked(part: Counts) -> NDArray[np.int64]:
+    """Return the item that each row of counts is about, as the log names it."""
+    if part.question is not None:
+        return np.full(part.table.num_rows, part.question, dtype=np.int64)
+    return np.asarray(part.table.column("question").to_numpy().astype(np.int64))
+
+
+def _at_random(study: Study) -> NDArray[np.int64]:
+    """Return the item that asks each item of what was shown at random, itself where there is none, (item,)."""
+    names = {item.at_random_of: place for place, item in enumerate(study.items) if item.at_random_of is not None}
+    return np.array([names.get(item.name, place) for place, item in enumerate(study.items)], dtype=np.int64)
 
 
 def choices_of_counts(
@@ -97,6 +153,8 @@ def choices_of_counts(
     if faults:
         raise InputError(faults)
     agent, labels = _agents(rows)
+    if study.table.period is not None:
+        agent, labels = _apart_by_period(agent, labels, np.concatenate([one.group for one in rows]), noticed)
     n_agents = len(labels)
     item, option, n = (np.concatenate([getattr(one, key) for one in rows]) for key in ("item", "option", "n"))
     size = 4 * n_agents * sum(len(item.serves) if item.repeated else 1 for item in study.items)
@@ -162,13 +220,10 @@ def _rows(study: Study, part: Counts, events: Events, faults: list[Fault], findi
     agent_of_row, agents = _text_of_agents(part, events)
     n = table.column("n").to_numpy().astype(np.int64)
     label = table.column("answer").to_numpy().astype(np.int64)
-    item = (
-        np.full(len(n), part.question, dtype=np.int64)
-        if part.question is not None
-        else table.column("question").to_numpy().astype(np.int64)
-    )
+    item = _asked(part)
     if "place" in table.column_names:
         item = _at_place(study)[item, table.column("place").to_numpy().astype(np.int64)]
+    item = _at_random(study)[item] if part.at_random else item
     option_of = np.full((len(study.items), max(1, len(part.labels))), -1, dtype=np.int64)
     known = {text: place for place, text in enumerate(part.labels)}
     for place, asked in enumerate(study.items):
@@ -178,7 +233,9 @@ def _rows(study: Study, part: Counts, events: Events, faults: list[Fault], findi
     option = option_of[item, label]
     _refuse_unknown(study, part, item, label, option, n, events, faults)
     group = np.full(len(n), None, dtype=object)
-    if part.reading.as_group is not None:
+    if study.table.period is not None:
+        group = np.array(study.table.periods, dtype=object)[table.column("group").to_numpy()]
+    elif part.reading.as_group is not None:
         group[:] = part.reading.as_group
     elif part.reading.group is not None:
         codes, texts = encoded(table.column("group"), part.reading.group, events.source)
@@ -303,6 +360,24 @@ def _agents(rows: Sequence[_Rows]) -> tuple[NDArray[np.int64], NDArray[np.object
     return agent, np.asarray(names, dtype=object)[order]
 
 
+def _apart_by_period(
+    agent: NDArray[np.int64], labels: NDArray[np.object_], period: NDArray[np.object_], findings: list[Finding]
+) -> tuple[NDArray[np.int64], NDArray[np.object_]]:
+    """Return agents of rows, and their labels, with an agent of its own for every period somebody has events in."""
+    codes, names = pd.factorize(period)
+    kinds, again = np.unique(agent * len(names) + codes, return_inverse=True)
+    if len(kinds) == len(labels):
+        return agent, labels
+    who, when = np.divmod(kinds, len(names))
+    several = int((np.bincount(who, minlength=len(labels)) > 1).sum())
+    findings.append(panel(several, len(labels)))
+    apart = np.array([f"{labels[a]} ({names[t]})" for a, t in zip(who, when, strict=True)], dtype=object)
+    order = np.lexsort((names[when].astype(str), who))
+    rank = np.empty(len(order), dtype=np.int64)
+    rank[order] = np.arange(len(order))
+    return rank[np.ravel(again)], apart[order]
+
+
 def _groups(
     study: Study,
     rows: Sequence[_Rows],
@@ -313,6 +388,11 @@ def _groups(
     findings: list[Finding],
 ) -> tuple[tuple[str, ...], NDArray[np.int64] | None]:
     """Return the names of the groups and the group of each agent, −1 for none; an agent in two is a fault."""
+    if study.table.period is not None:
+        names_of_rows = np.concatenate([one.group for one in rows])
+        period = np.zeros(len(labels), dtype=np.int64)
+        period[agent] = pd.Categorical(names_of_rows, categories=list(study.table.periods)).codes
+        return study.table.periods, period
     if study.table.group is None:
         return (), None
     codes, found = pd.factorize(np.concatenate([one.group for one in rows]))

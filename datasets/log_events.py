@@ -15,9 +15,9 @@ from .log_slates import lists_of
 from .log_source import Events
 from .log_study import ITEM, OUTCOME, POSITION, Log
 
-_UNITS = ((1e11, "seconds"), (1e14, "milliseconds"), (1e17, "microseconds"), (np.inf, "nanoseconds"))
+UNITS = ((1e11, "seconds"), (1e14, "milliseconds"), (1e17, "microseconds"), (np.inf, "nanoseconds"))
 """Sizes below which a whole number since 1970 is read in a unit: until the year 5138 in each."""
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+DATE = re.compile(r"^\d{4}-\d{2}-\d{2}")
 _OLD = 1e8
 """Seconds since 1970 below which a time beside later ones is no time (1973)."""
 _MOST_SETS = 1_000_000
@@ -112,7 +112,7 @@ def _times(events: Events, column: str, findings: list[Finding]) -> list[Fault]:
     if kind == nw.String:
         ends = events.collected(events.frame.select(values.min().alias("low"), values.max().alias("high")), column)
         low, high = (str(ends.column(name)[0].as_py()) for name in ("low", "high"))
-        dates = [bool(_DATE.match(text)) for text in (low, high)]
+        dates = [bool(DATE.match(text)) for text in (low, high)]
         if all(dates):
             return []
         if any(dates):
@@ -130,7 +130,7 @@ def _times(events: Events, column: str, findings: list[Finding]) -> list[Fault]:
             ]
     number = values.cast(nw.Float64).abs()
     low_limit, parts = 0.0, []
-    for place, (limit, _) in enumerate(_UNITS):
+    for place, (limit, _) in enumerate(UNITS):
         inside = (number >= low_limit) & (number < limit) if np.isfinite(limit) else number >= low_limit
         for_unit = nw.when(inside)
         parts += [
@@ -140,12 +140,12 @@ def _times(events: Events, column: str, findings: list[Finding]) -> list[Fault]:
         ]
         low_limit = limit
     row = events.collected(events.frame.select(*parts), column).to_pylist()[0]
-    present = [place for place in range(len(_UNITS)) if row[f"n{place}"]]
+    present = [place for place in range(len(UNITS)) if row[f"n{place}"]]
     if len(present) > 1:
         fewest = min(present, key=lambda place: int(row[f"n{place}"]))
         value = row[f"low{fewest}"]
         text = f"{value:.0f}" if float(value).is_integer() else str(value)
-        units = " and ".join(_UNITS[place][1] for place in present)
+        units = " and ".join(UNITS[place][1] for place in present)
         message = f"Times since 1970 are in mixed units: {units}; {shown(text)} is one of the fewest."
         remedy = "Write all times in one unit."
         found = events.place(

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
+import narwhals as nw
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from ..errors import LISTED, Fault, InputError, brief, shown
 from .choices import Finding
+from .log_bins import binned, is_missing, limit_faults, limits_of, no_outcome
 from .log_items import Categories
 from .log_reduce import Codes
 from .log_source import Events
-from .log_study import CATEGORY, ITEM, OUTCOME, POSITION, Log, LogReading
+from .log_study import CATEGORY, ITEM, OUTCOME, POSITION, Condition, Log, LogReading
 from .log_values import Values, meets
 from .study import Study
 from .validation import hint, listed
@@ -33,7 +36,7 @@ def question_of(
     assert log is not None
     place: dict[str, int] = {}
     for i, item in enumerate(study.items):
-        if item.kind != "situation" or item.asked == reading.question:
+        if item.at_random_of is None and (item.kind != "situation" or item.asked == reading.question):
             place.setdefault(item.asked, i)
     if reading.question in place and reading.question not in {ITEM, CATEGORY, POSITION}:
         return place[str(reading.question)]
@@ -47,7 +50,7 @@ def question_of(
         rows, names = np.arange(len(values.texts)), values.texts
     code = np.array([place.get(name, -1) for name in names], dtype=np.int64)
     absent = [name for name in place if name not in set(names)]
-    if absent and len(log.ways) == 1:
+    if absent and len(log.ways) == 1 and not log.shown_at_random:
         what = {ITEM: "item", CATEGORY: "category", POSITION: "position"}[str(reading.question)]
         faults = []
         for label in absent[:LISTED]:
@@ -110,16 +113,25 @@ def place_of(events: Events, study: Study, reading: LogReading, question: Codes 
 
 def answer_of(
     events: Events,
+    frame: nw.LazyFrame[Any],
     study: Study,
     reading: LogReading,
     categories: Categories | None,
     values_of: Any,
     findings: list[Finding],
-) -> tuple[Codes, tuple[str, ...]]:
+) -> tuple[Codes | nw.Expr, tuple[str, ...]]:
     """Return what was answered: a position in the labels that come with it."""
     log = study.log
     assert log is not None
-    values: Values = values_of(str(log.outcome if reading.answer == OUTCOME else log.item))
+    limits = limits_of(reading.answers) if reading.answer == OUTCOME else None
+    try:
+        values: Values = values_of(str(log.outcome if reading.answer == OUTCOME else log.item))
+    except InputError as error:
+        if error.code != "too-many-values" or limits is None:
+            raise
+        expression, noticed = binned(events, frame, log, limits, reading.answers)
+        findings += noticed
+        return expression, tuple(reading.answers)
     if reading.answer != OUTCOME:
         _refuse_null(events, values, "no-item", "The event names no item.")
         rows, names = np.arange(len(values.texts)), values.texts
@@ -130,19 +142,17 @@ def answer_of(
         of = {label: i for i, label in enumerate(labels)}
         code = np.array([of[name] for name in names], dtype=np.int64)
         return Codes(values.short, events.small(values.codes(rows, code))), labels
-    missing = np.array([text in log.missing for text in values.texts], dtype=bool)
+    missing = is_missing(values.texts, log.missing, by_value=limits is not None)
     n_missing = values.n_null + int(values.counts[missing].sum())
     if n_missing:
-        message = f"{n_missing:,} events have no outcome and answer nothing."
-        share = n_missing / max(1, n_missing + int(values.counts[~missing].sum()))
-        findings.append(Finding("no-outcome", message, "note" if share < 0.05 else "caution"))
+        findings.append(no_outcome(n_missing, n_missing + int(values.counts[~missing].sum())))
     if not reading.answers:
         labels = tuple(str(text) for text in values.texts)
         rows = np.flatnonzero(~missing)
         return Codes(values.short, events.small(values.codes(rows, rows))), labels
     labels = tuple(reading.answers)
     met = np.array([meets(values, condition) for condition in reading.answers.values()]) & ~missing
-    _check_rule(events, log, values, met, missing, labels, findings)
+    _check_rule(events, log, values, met, missing, reading.answers, findings)
     rows = np.flatnonzero(met.any(axis=0))
     return Codes(values.short, events.small(values.codes(rows, met[:, rows].argmax(axis=0)))), labels
 
@@ -153,11 +163,18 @@ def _check_rule(
     values: Values,
     met: NDArray[np.bool_],
     missing: NDArray[np.bool_],
-    labels: tuple[str, ...],
+    answers: Mapping[str, Condition],
     findings: list[Finding],
 ) -> None:
     """Check that every outcome is one answer."""
-    faults = []
+    faults, labels = [], tuple(answers)
+    if log.other_outcomes == "error" and limits_of(answers) is not None:
+        kept = np.flatnonzero(~missing)
+        some = replace(values, texts=values.texts[kept], counts=values.counts[kept])
+        faults = limit_faults(events, some, met[:, kept], labels)
+        if faults:
+            raise InputError(faults)
+        return
     for place in np.flatnonzero(met.sum(axis=0) > 1)[:LISTED]:
         text = str(values.texts[place])
         several = listed(label for label, one in zip(labels, met[:, place], strict=True) if one)

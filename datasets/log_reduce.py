@@ -36,7 +36,8 @@ class Plan:
     agent
         Columns that together name the agent.
     question, answer
-        What is asked and what was answered; a whole number where it is the same for all events.
+        What is asked and what was answered; a whole number where it is the same for all events, an expression where
+        the engine puts numbers between limits.
     group
         Column of the agent's group; None for no column.
     where
@@ -56,7 +57,7 @@ class Plan:
 
     agent: tuple[str, ...]
     question: Codes | int
-    answer: Codes | int
+    answer: Codes | nw.Expr | int
     group: str | None = None
     where: tuple[nw.Expr, ...] = ()
     once: bool = False
@@ -138,7 +139,7 @@ def reduce_events(events: Frame, plan: Plan) -> Frame:
     if plan.shown is not None:
         parts.append(nw.col(plan.shown).alias("shown"))
     # a code that is the same for all stays out of the keys: engines differ in what they group by
-    told = [name for name in ("question", "answer", "place") if isinstance(getattr(plan, name), Codes)]
+    told = [name for name in ("question", "answer", "place") if isinstance(getattr(plan, name), Codes | nw.Expr)]
     keys = [f"agent{place}" for place in range(len(plan.agent))]
     keys += ["group"] if plan.group is not None else []
     keys += ["shown"] if plan.shown is not None else []
@@ -151,9 +152,11 @@ def _answered(events: Frame, plan: Plan) -> Frame:
     return _coded(counted_events(events, plan), "answer", plan.answer)
 
 
-def _coded(frame: Frame, name: str, codes: Codes | int) -> Frame:
+def _coded(frame: Frame, name: str, codes: Codes | nw.Expr | int) -> Frame:
     if isinstance(codes, int):
         return frame
+    if isinstance(codes, nw.Expr):
+        return frame.with_columns(codes.alias(name)).filter(~nw.col(name).is_null())
     table = codes.table.select(nw.col(codes.column), nw.col("code").alias(name))
     return frame.join(table, on=codes.column, how="inner")
 

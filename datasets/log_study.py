@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from .examination import LogExamination
+from .self_selection import Odds
 from .study_part import Part, Text, Texts
 
 OUTCOME, ITEM, CATEGORY, POSITION = "outcome", "item", "category", "position"
@@ -15,6 +16,7 @@ Columns = Annotated[tuple[Text, ...], Field(strict=False, min_length=1)]
 Condition = Text | Texts
 """Comparisons with a number such as ``">= 2, < 4"``, one code, or a list of codes."""
 Where = dict[Text, Condition]
+Period = Literal["year", "quarter", "month"] | Annotated[tuple[Text, ...], Field(strict=False, min_length=1)]
 
 
 class ItemTable(Part):
@@ -84,6 +86,24 @@ class LogReading(Part):
     available: Literal["all"] | None = None
 
 
+class LogSelection(Part):
+    """Which answers are recorded sooner than others: ``[log.selection]``, see :mod:`.self_selection`.
+
+    Parameters
+    ----------
+    odds
+        Odds of the answers named, relative to those not named, in all areas that do not say their own: numbers or
+        ranges. Where some events were shown at random it may be left out: all answers but the last of an item then
+        have odds of 0.1 to 10.
+    random
+        Which events are about things shown at random, which the agent did not pick, column → condition; empty where
+        there are none. They are answers to an item of their own, "… at random".
+    """
+
+    odds: dict[Text, Odds] = Field(default_factory=dict)
+    random: Where = Field(default_factory=dict)
+
+
 class Log(LogReading):
     """How events are laid out, and how they are answers: ``[log]``.
 
@@ -129,6 +149,12 @@ class Log(LogReading):
         The item table.
     readings
         Several ways in which the same events are answers; empty for one.
+    selection
+        Which answers are recorded sooner than others; None where none are.
+    period
+        Periods that take the place of groups, with goal shares and weights that follow a random walk over them, from
+        the column ``time`` (UTC): ``"year"``, ``"quarter"``, ``"month"``, or the dates at which new ones begin. An
+        agent with events in two of them is two agents.
     """
 
     item: Text | None = None
@@ -150,6 +176,13 @@ class Log(LogReading):
     examination: LogExamination | None = None
     items: ItemTable | None = None
     readings: dict[Text, LogReading] = Field(default_factory=dict)
+    selection: LogSelection | None = None
+    period: Period | None = None
+
+    @property
+    def shown_at_random(self) -> Where:
+        """Which events are about things shown at random; empty where the log does not tell."""
+        return {} if self.selection is None else self.selection.random
 
     @property
     def ways(self) -> tuple[tuple[str, LogReading], ...]:

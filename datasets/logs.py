@@ -13,10 +13,11 @@ import narwhals as nw
 from ..errors import LISTED, Fault, InputError, brief, shown
 from .choices import Choices, Finding
 from .conditions import compared, parse_condition
-from .log_counts import Counts, choices_of_counts
+from .log_counts import Counts, asked_at_random, choices_of_counts
 from .log_events import check_events
 from .log_files import check_schema, log_files, refuse_same
 from .log_items import MAX_ITEMS, Categories, read_items
+from .log_periods import PERIOD, with_periods
 from .log_questions import answer_of, place_of, question_of
 from .log_reduce import Codes, Plan, counted_events, last_twice, never_shown, reduce_events
 from .log_slates import asked_in_sets
@@ -106,6 +107,8 @@ def log_columns(log: Log) -> dict[str, str]:
             roles.setdefault(reading.group, f"{prefix}.group")
         for column in reading.where:
             roles.setdefault(column, f"{prefix}.where")
+    for column in log.shown_at_random:
+        roles.setdefault(column, "log.selection.random")
     for key in ("item", "outcome", "time", "position", "slate", "propensity", "shown"):
         column = getattr(log, key)
         if column is not None:
@@ -119,15 +122,20 @@ def _read(events: Events, study: Study, categories: Categories | None, source: s
     asking = [reading.question for _, reading in log.ways if asked_in_sets(study, reading) is not None]
     in_sets = frozenset(str(question) for question in asking)
     findings = check_events(events, log, in_sets=in_sets)
+    if log.period is not None:
+        events, names = with_periods(events, log)
+        study = study.model_copy(update={"table": study.table.model_copy(update={"periods": names})})
     parts: list[Counts] = []
     faults: list[Fault] = []
     for name, reading in log.ways:
-        try:
-            parts.append(_counts(events, study, name, reading, categories, findings))
-        except InputError as error:
-            faults += error.faults
+        for at_random in (False, True) if log.shown_at_random else (None,):
+            try:
+                parts.append(_counts(events, study, name, reading, categories, findings, at_random))
+            except InputError as error:
+                faults += [fault for fault in error.faults if fault not in faults]
     if faults:
         raise InputError(faults)
+    study = asked_at_random(study, parts, findings)
     return choices_of_counts(study, parts, findings, source or events.source, events)
 
 
@@ -138,8 +146,9 @@ def _counts(
     reading: LogReading,
     categories: Categories | None,
     findings: list[Finding],
+    at_random: bool | None,
 ) -> Counts:
-    """Return the counts of one reading."""
+    """Return the counts of one reading, of events shown at random, of the others, or of all (None)."""
     log = study.log
     assert log is not None and reading.agent is not None
     limits = study.table.limits
@@ -147,6 +156,13 @@ def _counts(
         _condition(events, column, condition, limits, f"[log.readings.{name}]" if name else "[log]")
         for column, condition in reading.where.items()
     )
+    if at_random is not None:
+        shown_at_random = [
+            _condition(events, column, condition, limits, "[log.selection]", key="random")
+            for column, condition in log.shown_at_random.items()
+        ]
+        met = functools.reduce(operator.and_, shown_at_random).fill_null(False)
+        where = (*where, met if at_random else ~met)
     start = Plan(tuple(events.short[column] for column in reading.agent), 0, 0, where=where)
     frame = counted_events(events.frame, start)
     latest = None
@@ -167,7 +183,7 @@ def _counts(
     faults: list[Fault] = []
     question: Codes | int = 0
     place: Codes | None = None
-    answer: Codes | int = 0
+    answer: Codes | nw.Expr | int = 0
     labels: tuple[str, ...] = ()
     try:
         question = question_of(events, study, reading, categories, values_of, findings)
@@ -175,7 +191,7 @@ def _counts(
     except InputError as error:
         faults += error.faults
     try:
-        answer, labels = answer_of(events, study, reading, categories, values_of, findings)
+        answer, labels = answer_of(events, frame, study, reading, categories, values_of, findings)
     except InputError as error:
         faults += [fault for fault in error.faults if fault not in faults]
     if faults:
@@ -184,7 +200,7 @@ def _counts(
         start.agent,
         question,
         answer,
-        group=None if reading.group is None else events.short[reading.group],
+        group=PERIOD if log.period is not None else None if reading.group is None else events.short[reading.group],
         where=where,
         once=log.on_duplicate == "keep_one",
         latest=latest,
@@ -197,10 +213,12 @@ def _counts(
     if furthest is not None:
         _refuse_never_shown(events, plan, str(log.item))
     table = events.collected(reduce_events(events.frame, plan))
-    return Counts(name, reading, table, question if isinstance(question, int) else None, labels)
+    return Counts(name, reading, table, question if isinstance(question, int) else None, labels, bool(at_random))
 
 
-def _condition(events: Events, column: str, condition: Condition, limits: Limits, which: str) -> nw.Expr:
+def _condition(
+    events: Events, column: str, condition: Condition, limits: Limits, which: str, *, key: str = "where"
+) -> nw.Expr:
     """Return whether an event meets a condition on a column."""
     kind = events.frame.collect_schema()[events.short[column]]
     test = parse_condition(condition)
@@ -218,7 +236,7 @@ def _condition(events: Events, column: str, condition: Condition, limits: Limits
         raise
     kept = meets(values, condition)
     if not kept.any():
-        message = f"No event meets 'where' of {which} in column {shown(column)}."
+        message = f"No event meets {key!r} of {which} in column {shown(column)}."
         remedy = f"Its values are {listed(values.texts)}."
         raise InputError(Fault(code="no-events", message=message, remedy=remedy, file=events.source, column=column))
     return events.column(column).is_in(values.where(kept))

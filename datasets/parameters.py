@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, logit
 
 from .examination import examined_items, prior_of_places
+from .self_selection import recorded
 from .study import Area, Item, Priors, passing
 
 Parameters = dict[str, NDArray[np.float64]]
@@ -72,7 +73,8 @@ def draw_parameters(
         where places are looked at with learned probabilities ``examination`` (place − 1,), those of all but the first;
         where agents may pass ``pass_share`` (item with passing,), how many of those of weight ½ pass, or of
         those as like to have a goal as not, and ``pass_scale``; with counts and durations ``typical`` and ``spread``
-        (number,), see :func:`.draw_numbers`; with groups or periods ``group_goal_share`` (group, state) and
+        (number,), see :func:`.draw_numbers`; where answers are selected and the odds not known ``recording_odds``
+        (odds,), see :mod:`.self_selection`; with groups or periods ``group_goal_share`` (group, state) and
         ``group_weight_mean`` (group,), of agents with mean covariates; with covariates ``covariate_goal`` (effect,
         state), zero-sum over states, and ``covariate_weight`` (effect,), their effects on logits.
 
@@ -124,6 +126,9 @@ def draw_parameters(
             m = result["weight_mean"]
             value = m / (m + (1 - m) * np.exp(-mean_step))  # the logit moved by the step
         result[name] = _checked(area, name, given.get(name, value), value.shape)
+    selection = recorded(area)
+    if selection is not None and "baseline" in result:  # what is asked at random is the same question
+        result["baseline"] = result["baseline"][selection.source]
     return result
 
 
@@ -140,6 +145,10 @@ def _draw_more(area: Area, priors: Priors, rng: np.random.Generator) -> Paramete
         both = number_priors(numbers, priors)
         normal = rng.standard_normal((2, len(numbers)))
         drawn |= {name: np.exp(both[k, 0] + both[k, 1] * normal[k]) for k, name in enumerate(("typical", "spread"))}
+    given = recorded(area)
+    if given is not None and given.names:
+        middle, width = given.prior
+        drawn["recording_odds"] = np.exp(middle + width * rng.standard_normal(len(given.names)))
     n_features = sum(len(item.features) for item in area.items)
     if n_features:
         drawn["coefficient"] = priors.taste_sd * rng.standard_normal(n_features)
@@ -303,7 +312,7 @@ def _checked(area: Area, name: str, value: ArrayLike, shape: tuple[int, ...]) ->
         if not np.isfinite(array).all():
             raise ValueError(f"{about} that is not finite")
         return array
-    if name in {"weight_concentration", "importance_scale", "pass_scale", "typical", "spread"}:
+    if name in {"weight_concentration", "importance_scale", "pass_scale", "typical", "spread", "recording_odds"}:
         if not (np.isfinite(array).all() and (array > 0).all()):
             raise ValueError(f"{about} = {array}; it should be positive")
         return array

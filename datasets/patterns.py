@@ -16,6 +16,7 @@ from .choices import AreaChoices, Choices, Finding, Truth
 from .covariates import Covariate, kept, refuse_many_strata
 from .examination import examined_items
 from .numbers import Measured, Numbers, kept_numbers, measured_once, number_codes, numbers_at, numbers_of
+from .self_selection import recorded
 from .situations import Situations, agent_codes, situation_stages
 from .stages import Stages, best_worst_stages, kept_stages, ranking_stages, stages_at
 from .study import Area, Study, passing
@@ -280,6 +281,7 @@ def area_choices(
         parts=area.mixture_parts,
         examined=examined_items(area),
         ballots=area.ballots,
+        recorded=recorded(area),
     )
 
 

@@ -19,6 +19,7 @@ from .mixtures import draw_mixtures, mixed_probabilities
 from .numbers import Measured, draw_numbers
 from .parameters import Parameters, draw_parameters, passed_of, uniform_baseline
 from .patterns import Given, build_choices
+from .self_selection import asked_options, if_all_answered, recorded_probability
 from .simulate_covariates import default_periods, simulated_covariates, stratum_parameters, what_is_beside
 from .situations import Situations, draw_situations, entered_situations
 from .stages import draw_order
@@ -68,6 +69,8 @@ def simulate(
         ``typical`` and ``spread``, (number,), positive, of counts and durations, see :func:`.draw_numbers`;
         ``examination``, (place − 1,), of all places but the first where they are learned, see :mod:`.examination`;
         ``pass_share``, (item with passing,), and ``pass_scale``, positive, see :mod:`.abstain`;
+        ``recording_odds``, (odds,), positive, where answers are selected and the odds are a range, see
+        :mod:`.self_selection`;
         with ``groups`` or periods also ``group_goal_share``, (group, goal), and ``group_weight_mean``, (group,), of
         agents with mean covariates;
         where goals depend on covariates ``covariate_goal``, (effect, goal), zero-sum over goals, and
@@ -160,6 +163,7 @@ def simulate(
             numbers=[parameters[area.name].get(name, np.zeros(0)) for name in ("typical", "spread")],
             mixture=mixture,
             examination=examination_of(area, parameters[area.name].get("examination")),
+            odds=parameters[area.name].get("recording_odds", np.zeros(0)),
         )
 
     labels = np.arange(1, n_agents + 1).astype(str).astype(object)
@@ -226,6 +230,7 @@ def _draw_answers(
     numbers: list[NDArray[np.float64]],
     mixture: NDArray[np.float64] | None = None,
     examination: NDArray[np.float64] | None = None,
+    odds: NDArray[np.float64],
 ) -> dict[str, Given]:
     """Draw the answers of all agents to the items of one area, in the form :func:`build_choices` takes."""
     n = len(goal)
@@ -235,16 +240,18 @@ def _draw_answers(
     held = np.where(goal == len(area.goals), -1, goal)
     elsewhere = {item.name for item in area.items if item.kind == "situation" or item.is_number or item.in_ballots}
     answers = {item.name: _no_answers(item, n) for item in area.items if item.name not in elsewhere}
+    plain, asked_baseline = if_all_answered(area), baseline[asked_options(area)]
     for first in range(0, n, _CHUNK):
         rows = slice(first, min(first + _CHUNK, n))
         p = option_probabilities(
-            area, baseline, weight[rows], held[rows], scale, single=single, affinity=affinity, passed=passed
+            plain, asked_baseline, weight[rows], held[rows], scale, single=single, affinity=affinity, passed=passed
         )
         if mixture is not None:
-            of = baseline, weight[rows], scale
-            p = np.where(held[rows, None] < 0, p, mixed_probabilities(area, *of, mixture[rows], single=single))
+            of = asked_baseline, weight[rows], scale
+            p = np.where(held[rows, None] < 0, p, mixed_probabilities(plain, *of, mixture[rows], single=single))
         if examination is not None:
             p = seen_through(area, p, examination)
+        p = recorded_probability(area, p, odds)
         drawn = draw_options(p, item_of_option, rng) - starts  # (agent, item)
         for position, item in enumerate(area.items):
             if item.name in elsewhere:

@@ -15,6 +15,7 @@ from .covariate_study import CovariateColumn
 from .examination import Examination
 from .log_study import Log
 from .numbers import KINDS as NUMBERS
+from .self_selection import Selection
 from .stated import Stated
 from .study_part import Part, Text, Texts
 from .uncertain_conflict import BEHAVIOURAL, mean_conflict
@@ -254,6 +255,9 @@ class Item(Part):
         The place at which it is shown, see :mod:`dissensus.datasets.examination`; None where it is in full view.
     shown
         What is shown there, the same for items that are one at several places; by default the item's name.
+    at_random_of
+        The item of the area that it asks of what was shown at random, not picked; see
+        :mod:`dissensus.datasets.self_selection`.
     """
 
     name: Text
@@ -276,6 +280,7 @@ class Item(Part):
     exposure: Text | None = None
     place: Text | None = None
     shown: Text | None = None
+    at_random_of: Text | None = None
 
     @property
     def asked(self) -> str:
@@ -367,6 +372,8 @@ class Area(Part):
         What passing means; None where it is no answer.
     examination
         How likely items at places are looked at; None where all are in full view.
+    selection
+        By what odds answers are recorded; None where none is likelier to be than another.
     items
         Its J items.
     """
@@ -385,6 +392,7 @@ class Area(Part):
     examination: Examination | None = None
     several: bool = False
     parts: Size | None = None
+    selection: Selection | None = None
     items: tuple[Item, ...] = ()
 
     @property
@@ -585,12 +593,12 @@ class Study(Part):
         for area in plain["areas"].values():
             area["items"] = {item.pop("name"): item for item in area["items"]}
             for item in area["items"].values():
-                for key in ("stated", "exposure", "place", "shown"):
+                for key in ("stated", "exposure", "place", "shown", "at_random_of"):
                     if item[key] is None:
                         del item[key]
                 if item["offered"] == "all":
                     del item["offered"]
-            for key in ("abstain", "examination"):
+            for key in ("abstain", "examination", "selection"):
                 if area[key] is None:
                     del area[key]
         plain["table"] = _without_none(plain["table"])

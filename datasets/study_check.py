@@ -20,6 +20,7 @@ from .item_check import check_kind, check_objects, check_situations, with_sides
 from .judgements import check_judgements, with_pairs
 from .learned_goals import check_learned, check_options, listed_options, with_learned_goals
 from .log_check import check_alone, check_questions, checked_log, log_table
+from .self_selection_check import check_selection, checked_selection, with_log_selection, with_originals
 from .several_goals import check_beside, check_several
 from .study import Area, Conflict, Entry, Item, Priors, Study, Table, View
 from .study_size import refuse_large
@@ -65,6 +66,7 @@ def checked_study(raw: Mapping[str, Any], *, file: str | None = None, text: str 
     areas_raw = top.pop("areas", {})
     table_raw = top.pop("table", {})
     priors_raw = top.pop("priors", {})
+    areas_raw = with_log_selection(areas_raw, top.get("log"))
     log = checked_log(top.pop("log"), faults) if "log" in top else None
     head = parse_part(Study, {**top, "areas": ()}, "", faults, known=("title", "table", "log", "areas", "priors"))
     table = _table(table_raw, faults)
@@ -79,7 +81,7 @@ def checked_study(raw: Mapping[str, Any], *, file: str | None = None, text: str 
     if table is not None and log is not None:
         check_alone(log, table, faults)
         check_questions(log, areas, faults)
-        table = log_table(log, table)
+        table = log_table(log, table).model_copy(update={"periods": table.periods if log.period else ()})
     elif table is not None and "log" not in raw:
         _check_layout(table, areas, faults)
     _check_items(areas, table, faults)
@@ -239,12 +241,13 @@ def _area(name: str, raw: Any, faults: StudyFaults) -> Area | None:
     raw = with_learned_goals(name, dict(raw), faults)
     if "name" in raw:
         faults.add("unknown-key", f"Unknown key {shown(path + '.name')}.", f"The name is that of [{path}].", "name")
-    items_raw, conflict = raw.pop("items", {}), raw.pop("conflict", None)
+    items_raw, conflict = with_originals(name, raw.pop("items", {}), faults), raw.pop("conflict", None)
     stated = importance_item(name, raw.pop("importance"), faults) if "importance" in raw else None
     passing = raw.pop("abstain", None)
     abstain = None if passing is None else checked_abstain(name, passing, faults)
     places = raw.pop("examination", None)
     examination = None if places is None else checked_examination(name, places, faults)
+    selection = checked_selection(name, raw.pop("selection"), faults) if "selection" in raw else None
     known = (*Area.model_fields, "importance")
     area = parse_part(Area, {**raw, "name": name}, path, faults, known=known)
     goals = area.goals if area is not None else _texts(raw.get("goals"))
@@ -262,12 +265,13 @@ def _area(name: str, raw: Any, faults: StudyFaults) -> Area | None:
     if area is None or not good or len(faults.found) > before:
         # the items are kept, so that what is compared over the whole study still sees them
         return Area.model_construct(name=name, goals=goals, items=tuple(items))
-    parts = {"items": tuple(items), "abstain": abstain, "examination": examination}
+    parts = {"items": tuple(items), "abstain": abstain, "examination": examination, "selection": selection}
     more = {"conflict": _conflict_value(conflict), **parts}
     area = area.model_copy(update=more)
     check_learned(area, faults)
     check_passing(area, faults)
     check_examination(area, faults)
+    check_selection(area, faults)
     check_several(area, faults)
     return area
 

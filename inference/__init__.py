@@ -18,6 +18,7 @@ from .conventions import conventions
 from .conventions_report import conventions_report
 from .covariates import covariates
 from .determined import determined
+from .everybody import if_everybody_answered
 from .export import to_csv
 from .fit import fit
 from .goals import goals
@@ -58,6 +59,7 @@ __all__ = [
     "goals",
     "group_matrix",
     "identify",
+    "if_everybody_answered",
     "influence",
     "load",
     "log_likelihood",

@@ -21,6 +21,7 @@ from ..datasets.choices import AreaChoices, Choices
 from ..datasets.examination import examination_of, seen_through
 from ..datasets.mixtures import mixed_probabilities
 from ..datasets.parameters import passed_of, uniform_baseline
+from ..datasets.self_selection import asked_options, if_all_answered, recorded_probability
 from ..datasets.simulate_covariates import stratum_parameters
 from ..datasets.study import Study
 from ..datasets.zero_sum import zero_sum_basis
@@ -211,6 +212,7 @@ def true_theta(density: AreaDensity, choices: Choices) -> Array:
         theta[at["pass"]], theta[at["pass_scale"]] = logit(true["pass_share"]), np.log(true["pass_scale"])
     theta[at["mixing"]] = logit(true.get("goal_mixing", 0.5))
     theta[at["place"]] = logit(true.get("examination", 0.5))
+    theta[at["odds"]] = np.log(true.get("recording_odds", np.zeros(0)))
     return theta
 
 
@@ -251,7 +253,8 @@ def true_log_likelihood(density: AreaDensity, choices: Choices, study: Study) ->
     if not states.weighted and not area.learned:
         baseline = uniform_baseline(study.area(area.name))
     scale = true.get("importance_scale", np.zeros(0))
-    written, single = study.area(area.name), at_face_value(area)
+    stated, single = study.area(area.name), at_face_value(area)
+    written, baseline = if_all_answered(stated), baseline[asked_options(stated)]
     if area.parts:
         p = mixed_probabilities(
             written, baseline, states.weight, scale, states.is_goal[:, : len(area.goals)], single=single
@@ -271,9 +274,10 @@ def true_log_likelihood(density: AreaDensity, choices: Choices, study: Study) ->
             affinity=true.get("affinity"),
             passed=passed_of(dict(true)),
         )
-    examination = examination_of(written, true.get("examination"))
+    examination = examination_of(stated, true.get("examination"))
     if examination is not None:
-        p = seen_through(written, p, examination)
+        p = seen_through(stated, p, examination)
+    p = recorded_probability(stated, p, true.get("recording_odds", np.zeros(0)))
     with np.errstate(divide="ignore"):
         log_p = np.maximum(np.log(p), -1e300)  # an option never chosen counts 0 times
     of_kind, kind = _of_agents(choices, area)

@@ -32,6 +32,7 @@ from .mode import find_modes
 from .parallel import parallel_map
 from .parameters import constrain, log_prior
 from .result import attribute, choices_of, densities_of, thetas_of
+from .self_selection import other_odds
 from .structure_checks import interval
 from .summary import summarize
 from .thinning import evenly
@@ -201,6 +202,12 @@ def _alternatives(
     if any(uses_kappa(density) for density in densities):
         for factor in _KAPPA:
             yield "kappa", f"× {factor}", [_with_kappa(density, factor) for density in densities]
+    for place in range(3):
+        odds = [list(other_odds(density)) for density in densities]
+        found = [one[place] if place < len(one) else None for one in odds]
+        words = dict.fromkeys(one[0] for one in found if one is not None)
+        if words:
+            yield "odds of recording", " or ".join(words), [None if one is None else one[1] for one in found]
     for factor in _HALF_DOUBLE:
         x = float(factor)
         for name, change, concerned in (
@@ -275,7 +282,8 @@ def _drawn(own: AreaDensity, new: AreaDensity, theta: Array, shares: Array, rng:
             at = np.searchsorted(edges, (rng.random() + np.arange(len(theta))) / len(theta) * edges[-1], side="right")
             chosen = rng.permutation(theta[np.minimum(at, len(theta) - 1)])
             return _Draws(cell_scores(new, chosen, shares), "reweighted", khat)
-    modes = find_modes(new, rng, starts=3, first=theta.mean(axis=0))
+    first = theta.mean(axis=0)[: new.size]  # odds of recording that are held fixed were the last coordinates
+    modes = find_modes(new, rng, starts=3, first=first)
     new = with_pivot(new, modes[0].theta)
     try:
         found = importance_draws(new, modes, rng, draws=DRAWS, rounds=4, enough=ENOUGH)

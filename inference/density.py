@@ -30,6 +30,7 @@ from .option_table import (
     log_option_probability,
     make_table,
     pull_back,
+    pull_back_odds,
     pull_back_passing,
     pull_back_places,
 )
@@ -165,6 +166,7 @@ def area_density(choices: Choices, area: AreaChoices, priors: Priors) -> AreaDen
         design=arranged.design,
         several=states.parts > 0,
         n_places=0 if area.examined is None else len(area.examined.learned),
+        odds=area.recorded.prior if area.recorded is not None and area.recorded.names else None,
     )
     rows = make_rows(
         area.counts,
@@ -197,8 +199,9 @@ def area_table(area: AreaChoices, states: States) -> OptionTable:
         face_value=states.weighted and at_face_value(area),
         passes=area.passes,
         passing_means=area.passing_means,
+        blend=blend,
+        recorded=area.recorded,
     )
-    table = replace(table, blend=blend)
     if area.examined is not None:
         table = replace(table, examination=make_examination(area.examined, area.item_of_option))
     if not area.later_answers.any():
@@ -216,6 +219,8 @@ def baseline_layout(area: AreaChoices, *, free: bool = False) -> dict[str, Any]:
     stated = ~area.states_goals
     uniform = not free and (area.baseline == "uniform" or at_face_value(area))
     without = (~stated & uniform) | (_without_baseline(area) & (not free)) | area.has_numbers
+    if area.recorded is not None:
+        without |= np.bincount(area.item_of_option, area.recorded.at_random) > 0
     if without.all():
         return {"option_sizes": ()}
     fixed = tuple(without.tolist()) if without.any() else ()
@@ -375,7 +380,7 @@ def tells_kappa(density: AreaDensity) -> bool:
 
 def option_log_probability(density: AreaDensity, values: Values) -> Array:
     """Return log P(option | state) at some values of the parameters, (D, state, option)."""
-    given = (values.baseline_logits, values.scale, values.affinity, values.passing, values.places)
+    given = (values.baseline_logits, values.scale, values.affinity, values.passing, values.places, values.odds)
     return np.asarray(log_option_probability(np, density.table, *given))
 
 
@@ -580,6 +585,7 @@ def table_gradient(
         by_spread=by_spread,
         by_mixing=by_mixing,
         by_places=pull_back_places(density.table, logits, log_p, by_table, values.scale, values.places),
+        by_odds=pull_back_odds(density.table, log_p, by_table),
     )
 
 

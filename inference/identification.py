@@ -36,7 +36,7 @@ from .density import (
 )
 from .goal_stages import agent_gradients
 from .number_information import number_gradients, number_tables, numbers_log_probability, simulated_numbers
-from .option_table import pull_back, pull_back_passing, pull_back_places
+from .option_table import pull_back, pull_back_odds, pull_back_passing, pull_back_places
 from .parameters import Parameters, Values, constrain, draw_prior, pull_back_values
 from .stage_information import later_log_probability, simulated_stages, stage_tables
 from .states import log_node_prior
@@ -146,6 +146,8 @@ def _prior_means(density: AreaDensity) -> Array:
         (theta[parameters.slices["location"]], _), (theta[parameters.slices["spread"]], _) = number_priors(
             parameters.numbers, parameters.priors
         )
+    if parameters.odds is not None:
+        theta[parameters.slices["odds"]] = parameters.odds[0]
     if parameters.n_learned:  # at equal affinities goals could not be told apart: one prior draw instead of the means
         own = parameters.slices["affinity"]
         theta[own] = parameters.priors.affinity_sd * np.random.default_rng(_SEED).standard_normal(own.stop - own.start)
@@ -257,7 +259,7 @@ def score_vectors(
     posterior -= posterior.max(axis=1, keepdims=True)
     np.exp(posterior, out=posterior)
     posterior /= posterior.sum(axis=1, keepdims=True)
-    by_baseline, by_scale, by_affinity, by_passed, by_looked = _by_table(density, values, log_p, posterior, counts)
+    by_baseline, by_scale, by_affinity, by_passed, *beside = _by_table(density, values, log_p, posterior, counts)
     by_taste = [np.zeros((n, 0))]
     for table, parts in zip(tables, evaluated, strict=True):
         more, slope, favoured = agent_gradients(table, parts, posterior, states.n_goals)
@@ -271,7 +273,7 @@ def score_vectors(
     by_goal, by_mixing = _by_prior(density, values, posterior, group)
     by_numbers = number_gradients(measured, values, posterior, by_affinity.reshape(n, -1, density.n_options))
     pieces = [(own_prior * by_goal[:, None]).reshape(n, -1), by_baseline, by_scale, by_affinity]
-    pieces += [tastes, by_passed, by_numbers, by_mixing, by_looked]
+    pieces += [tastes, by_passed, by_numbers, by_mixing, *beside]
     if values.prior_mean is not None and values.concentration is not None:
         goals = states.n_mixtures * len(states.node)
         nodes = posterior[:, :goals] @ np.tile(np.eye(len(states.node)), (states.n_mixtures, 1))
@@ -282,11 +284,11 @@ def score_vectors(
     piece = np.hstack(pieces)
     # The map from these gradients to those by the coordinates is linear and common to all agents.
     unit = np.eye(piece.shape[1])
-    sizes = np.cumsum([h * k, density.n_options, *(part.shape[1] for part in pieces[2:9])])
+    sizes = np.cumsum([h * k, density.n_options, *(part.shape[1] for part in pieces[2:10])])
     by_share, by_option, by_each_scale, by_each_affinity, by_each_taste, by_each_pass, *rest = np.split(
         unit, sizes, axis=1
     )
-    by_number, by_mix, by_place, by_shape = rest
+    by_number, by_mix, by_place, by_each_odds, by_shape = rest
     by_location, by_spread = np.split(by_number, 2, axis=1)
     shape = by_shape.reshape(len(unit), h, 2) if density.parameters.weighted else None
     theta = np.broadcast_to(point, (len(unit), len(point)))
@@ -306,6 +308,7 @@ def score_vectors(
         by_spread=by_spread if measured else None,
         by_mixing=by_mix if by_mix.size else None,
         by_places=by_place if by_place.size else None,
+        by_odds=by_each_odds if by_each_odds.size else None,
     )
     return np.asarray(piece @ chain)
 
@@ -327,7 +330,7 @@ def _by_prior(density: AreaDensity, values: Values, posterior: Array, group: NDA
 def _by_table(density: AreaDensity, values: Values, log_p: Array, posterior: Array, counts: Array) -> tuple[Array, ...]:
     """Return the gradient of each agent's log likelihood by what makes the table, (agent, ...).
 
-    By baselines, scales, affinities, passing and examination.
+    By baselines, scales, affinities, passing, examination and the odds of recording.
     """
     parts: list[tuple[Array, ...]] = []
     step = max(1, _CELLS // log_p.size)
@@ -345,7 +348,8 @@ def _by_table(density: AreaDensity, values: Values, log_p: Array, posterior: Arr
         by_affinity = np.zeros((len(slope), 0)) if found[2] is None else found[2].reshape(len(slope), -1)
         by_places = pull_back_places(density.table, values.baseline_logits, log_p, slope, values.scale, values.places)
         none = np.zeros((len(slope), 0))
-        last = (none if one is None else one for one in (by_passing, by_places))
+        by_odds = pull_back_odds(density.table, log_p, slope)
+        last = (none if one is None else one for one in (by_passing, by_places, by_odds))
         parts.append((*found[:2], by_affinity, *last))
     return tuple(np.concatenate(pieces) for pieces in zip(*parts, strict=True))
 

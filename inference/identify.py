@@ -183,6 +183,7 @@ _WORDS = {
     "mean_effect": "effect of {} on weights",
     "mixing": "how far agents mix goals",
     "place": "examination of {}",
+    "odds": "odds with which answers are recorded",
 }
 
 

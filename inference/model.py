@@ -80,6 +80,9 @@ def flat_coords(densities: tuple[AreaDensity, ...]) -> dict[str, list[str]]:
         coords |= {"passed_item": passed, "passed_area": [d.area.name for d in densities if d.parameters.passes]}
     if design is not None and design.names:
         coords["covariate"] = list(design.names)
+    odds = [name for d in densities for name in recorded_answers(d)]
+    if odds:
+        coords["recorded_answer"] = odds
     several = [d.area.name for d in densities if d.parameters.several]
     if several:
         coords["several_area"] = several
@@ -125,6 +128,11 @@ def passed_items(density: AreaDensity) -> list[str]:
     return [density.area.items[item] for item in density.area.item_of_option[density.area.is_pass]]
 
 
+def recorded_answers(density: AreaDensity) -> list[str]:
+    """Return the answers whose odds of being recorded are not known, with their area, (odds,)."""
+    return [label(density.area.name, name) for name in (density.area.recorded.names if density.area.recorded else ())]
+
+
 def number_items(density: AreaDensity) -> list[str]:
     """Return the names of the items whose answers are numbers, (number,)."""
     return [density.area.items[numbers.item] for numbers in density.area.numbers]
@@ -162,7 +170,8 @@ def build_model(choices: Choices, priors: Priors | dict[str, Any] | None = None)
         Deterministics ``goal_share`` (goal), ``weight_mean`` (area), ``weight_concentration`` (area), ``baseline``
         (option), ``importance_scale`` (importance), ``coefficient`` (feature), where agents may pass ``pass_share``
         (passed_item: of those of weight ½) and ``pass_scale`` (passed_area), with counts and durations ``typical`` and
-        ``spread`` (number), where goals are learned ``goal_answer``
+        ``spread`` (number), where answers are selected ``recording_odds`` (recorded_answer), where goals are learned
+        ``goal_answer``
         (goal_option: the probability of each option to an agent of weight 1 who holds a goal, goals in no order),
         with places whose examination is learned ``examination`` (place: of all but the first), where agents follow
         several goals ``goal_mixing`` (several_area: 0 one goal each, 1 the most) and
@@ -231,6 +240,7 @@ _DIMS: dict[str, tuple[str, ...]] = {
     "spread": ("number",),
     "covariate_goal": ("covariate", "goal"),
     "covariate_weight": ("covariate", "area"),
+    "recording_odds": ("recorded_answer",),
     "goal_mixing": ("several_area",),
     "goal_spread": ("several_area",),
     "examination": ("place",),
@@ -302,6 +312,9 @@ def _add_area(density: AreaDensity) -> dict[str, Any]:
     passing = _passing(name, layout) if any(layout.passes) else None
     if passing is not None:
         parts |= {"pass_share": pm.math.sigmoid(passing[:-1]), "pass_scale": passing[-1:]}
+    odds = _odds(name, layout)
+    if layout.odds is not None:
+        parts["recording_odds"] = pt.exp(odds)
     location = spread = None
     if layout.numbers:
         location, spread = _numbers(name, layout)
@@ -317,7 +330,7 @@ def _add_area(density: AreaDensity) -> dict[str, Any]:
         compared = compared_over_goals(density.area, affinity)
         answers = pt.exp(log_option_probability(pt, goal_table(density), logits, scale, compared, passing))
         parts["goal_answer"] = answers[:, learned_options(density)].ravel()
-    table = log_option_probability(pt, density.table, logits, scale, affinity, passing, places)
+    table = log_option_probability(pt, density.table, logits, scale, affinity, passing, places, odds)
     prior = log_prior[rows.group]
     for stages in density.table.stages:  # what is not among the counts is known beside the prior
         prior = prior + stage_graph(stages, logits, taste, affinity)[rows.pattern]
@@ -401,6 +414,15 @@ def _numbers(name: str, layout: Parameters) -> tuple[Any, Any]:
     return location, pm.LogNormal(label(name, "spread"), centre, range_, shape=size)
 
 
+def _odds(name: str, layout: Parameters) -> Any:
+    """Return the log of the odds with which answers are recorded, where they are not known."""
+    import pymc as pm  # noqa: PLC0415
+
+    if layout.odds is None:
+        return np.zeros(0)
+    return pm.Normal(label(name, "odds"), *layout.odds, shape=layout.odds.shape[1])
+
+
 def _passing(name: str, layout: Parameters) -> Any:
     """Return the parameters of passing: ν of each item, then λ."""
     import pymc as pm  # noqa: PLC0415
@@ -464,7 +486,7 @@ def to_vector(density: AreaDensity, point: dict[str, Any]) -> np.ndarray[Any, np
     wanted += [label(name, "pass"), label(name, f"pass_scale{_SUFFIX['log']}")]
     wanted += [label(name, "location"), label(name, f"spread{_SUFFIX['log']}")]
     wanted += [label(name, f"share_effect{_SUFFIX['zerosum']}"), label(name, "mean_effect")]
-    wanted += [label(name, f"mixing{_SUFFIX['logodds']}"), label(name, "place")]
+    wanted += [label(name, f"mixing{_SUFFIX['logodds']}"), label(name, "place"), label(name, "odds")]
     return np.concatenate([np.ravel(point[key]) for key in wanted if key in point] or [np.zeros(0)])
 
 

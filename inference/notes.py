@@ -13,6 +13,7 @@ from ..datasets.validation import listed
 from .density import at_face_value, tells_kappa, uses_kappa
 from .design_notes import design_notes
 from .examination_checks import examination_note
+from .self_selection import on_selection
 
 if TYPE_CHECKING:
     from .result import FitParts
@@ -33,6 +34,7 @@ def notes_of(parts: FitParts) -> list[str]:
     notes += [_alone(area, area.name in stated) for area in alone]
     notes += [_on_passing(area) for area in areas if area.is_pass.any()]
     notes += [examination_note(area) for area in areas if area.examined is not None]
+    notes += [text for fit in parts.fits if (text := on_selection(fit))]
     notes += _on_kappa(parts)
     for fit, area, has_weights in zip(parts.fits, areas, weighted, strict=True):
         if has_weights:

@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..datasets.self_selection import Recorded
 from ..forward_model.choice_rules import level_push, pairwise_affinity
 from .cumulative_table import (
     CumulativeTable,
@@ -48,6 +49,7 @@ from .learned_table import (
 from .mixed_table import Blend, log_blend, pull_back_blend
 from .number_table import NumberTable
 from .pass_table import PassTable, log_with_passes, make_passes, split_passes
+from .selection_table import SelectionTable, asked, log_recorded, make_selection, split_recorded
 from .states import IMPOSSIBLE, States
 
 Array = NDArray[np.float64]
@@ -105,13 +107,15 @@ class OptionTable:
     passing
         How agents pass on items, see :mod:`.pass_table`; ``parts`` are then those of the answers, in ``answers``.
     answers
-        Where there is passing, the table of the answers alone.
+        Where there is passing, the table of the answers alone; where answers are selected, of those everybody is asked.
     numbers
         Counts and durations, see :mod:`.number_table`.
     blend
         Where an agent may follow several goals, the mixtures whose table comes from that of single goals.
     examination
         Where items are shown at places, how likely these are looked at, see :mod:`.examination_table`.
+    selection
+        How the recorded answers come from those in ``answers``, see :mod:`.selection_table`.
     """
 
     item_of_option: NDArray[np.int64]
@@ -125,6 +129,7 @@ class OptionTable:
     numbers: tuple[NumberTable, ...] = ()
     blend: Blend | None = None
     examination: ExaminationTable | None = None
+    selection: SelectionTable | None = None
 
     @property
     def cells_beside(self) -> list[int]:
@@ -144,6 +149,8 @@ def make_table(
     face_value: bool = False,
     passes: NDArray[np.bool_] | None = None,
     passing_means: str = "low_weight",
+    blend: Blend | None = None,
+    recorded: Recorded | None = None,
 ) -> OptionTable:
     """Return the constants of an area's table.
 
@@ -166,7 +173,15 @@ def make_table(
         answer per agent whose weights come from stated importance.
     passes, passing_means
         Whether an option is passing, (option,), and what that means; None where nobody passes.
+    blend
+        Where an agent may follow several goals, the mixtures; ``states`` are then those of single goals.
+    recorded
+        How the recorded answers come from those that everybody would give; None where they are the same.
     """
+    if recorded is not None:
+        return _selected(
+            recorded, serves, item_of_option, states, rule, kappa, tuple(kinds), face_value=face_value, blend=blend
+        )
     if passes is not None and passes.any():
         own = make_passes(passes, item_of_option, states, means=passing_means)
         at = own.answers
@@ -211,7 +226,31 @@ def make_table(
             part = _rule_table(used, span, affinity, own_items, own_same, states, weight, kappa, at_face)
             ignored[span] = part.ignored
             parts.append(part)
-    return OptionTable(item_of_option, same, ignored, tuple(parts), n_scales)
+    return OptionTable(item_of_option, same, ignored, tuple(parts), n_scales, blend=blend)
+
+
+def _selected(
+    recorded: Recorded,
+    serves: NDArray[np.bool_],
+    item_of_option: NDArray[np.int64],
+    states: States,
+    rule: str,
+    kappa: float,
+    kinds: tuple[str, ...],
+    *,
+    face_value: bool,
+    blend: Blend | None,
+) -> OptionTable:
+    """Return the table of recorded answers around that of the answers everybody is asked."""
+    at = asked(recorded)
+    items, item = np.unique(item_of_option[at], return_inverse=True)
+    own_kinds = tuple(kinds[j] for j in items) if kinds else ()
+    more: dict[str, Any] = {"rule": rule, "kappa": kappa, "kinds": own_kinds, "face_value": face_value, "blend": blend}
+    answers = make_table(serves[:, at], item, states, **more)
+    own = make_selection(recorded, item_of_option, answers.ignored)
+    same = (item_of_option[:, None] == item_of_option).astype(float)
+    ignored = answers.ignored[own.answer_of]
+    return OptionTable(item_of_option, same, ignored, answers.parts, answers.n_scales, answers=answers, selection=own)
 
 
 _BY_LUCE = {"ranking", "best_worst", "situation", "count", "duration"}
@@ -289,6 +328,7 @@ def log_option_probability(
     affinity: Any = None,
     passing: Any = None,
     places: Any = None,
+    odds: Any = None,
 ) -> Any:
     """Return log P(option | state), (..., state, option).
 
@@ -308,10 +348,15 @@ def log_option_probability(
         Parameters of passing, (..., pass + 1), see :mod:`.pass_table`; None where nobody passes.
     places
         Logits of learned examination probabilities, (..., place − 1); None where nothing is shown at places.
+    odds
+        Logarithm of the odds with which answers are recorded, (..., odds); None where none are selected.
     """
     if table.examination is not None:
         seen = log_option_probability(xp, replace(table, examination=None), logits, scale, affinity, passing)
         return log_examined(xp, table.examination, seen, places)
+    if table.selection is not None and table.answers is not None:
+        answers = log_option_probability(xp, table.answers, logits[..., table.selection.answers], scale)
+        return log_recorded(xp, table.selection, answers, odds)
     if table.passing is not None and table.answers is not None:
         at = table.passing.answers
         own = None if affinity is None else affinity[..., at]
@@ -384,13 +429,16 @@ def pull_back(
     -------
     by_logits, by_scale, by_affinity
         (..., option), (..., scale) and (..., goal, option); None without affinities. That by the parameters of passing
-        is :func:`pull_back_passing`, that by the logits of places :func:`pull_back_places`.
+        is :func:`pull_back_passing`, that by the logits of places :func:`pull_back_places`, that by the odds of
+        recorded answers :func:`pull_back_odds`.
     """
     if table.examination is not None and places is not None:
         in_view = replace(table, examination=None)
         seen = log_option_probability(np, in_view, logits, scale, affinity, passing)
         slope = pull_back_examination(table.examination, seen, log_p, places, slope)[0]
         return pull_back(in_view, logits, seen, slope, scale, affinity, passing)
+    if table.selection is not None:
+        return (*_pull_selected(table, logits, log_p, slope, scale), None)
     if table.passing is not None and table.answers is not None and passing is not None:
         kept = table.passing.answers
         log_answers, by_answers, _ = split_passes(table.passing, passing, log_p, slope)
@@ -431,6 +479,24 @@ def pull_back_places(
         return None
     seen = log_option_probability(np, replace(table, examination=None), logits, scale)
     return pull_back_examination(table.examination, seen, log_p, places, slope)[1]
+
+
+def _pull_selected(
+    table: OptionTable, logits: Array, log_p: Array, slope: Array, scale: Array | None
+) -> tuple[Array, Array]:
+    """Return the gradients by the baseline logits and the scales where answers are selected."""
+    assert table.selection is not None and table.answers is not None
+    asked_of_all, by_logits = logits[..., table.selection.answers], np.zeros(slope.shape[:-2] + slope.shape[-1:])
+    log_answers = np.asarray(log_option_probability(np, table.answers, asked_of_all, scale))
+    by_answers, _ = split_recorded(table.selection, log_p, slope)
+    own, by_scale, _ = pull_back(table.answers, asked_of_all, log_answers, by_answers, scale)
+    by_logits[..., table.selection.answers] = own
+    return by_logits, by_scale
+
+
+def pull_back_odds(table: OptionTable, log_p: Array, slope: Array) -> Array | None:
+    """Return the gradient by the logarithm of the odds, (..., odds), see :func:`pull_back`; None without selection."""
+    return None if table.selection is None else split_recorded(table.selection, log_p, slope)[1]
 
 
 def _is_learned(part: Part) -> bool:

@@ -20,6 +20,7 @@ point there:
     mean_effect  z ~ Normal(0, 1) per column; the logit of m + σ·x·z
     mixing       logit of how far agents mix several goals ~ Beta
     place        logit of the examination probability of each place but the first ~ Normal
+    odds         log of the odds r with which answers are recorded ~ Normal, where they are not known
 """
 
 from __future__ import annotations
@@ -83,6 +84,8 @@ class Parameters:
         Number of places whose examination probability is learned.
     same_as
         For each item the first whose baseline it shares, itself where it shares none, (item,); empty for none.
+    odds
+        Prior mean and standard deviation of the log of unknown odds of recording, (2, odds); None without any.
     """
 
     n_shares: int
@@ -103,6 +106,7 @@ class Parameters:
     several: bool = False
     n_places: int = 0
     same_as: tuple[int, ...] = ()
+    odds: Array | None = None
 
     @property
     def n_priors(self) -> int:
@@ -135,6 +139,7 @@ class Parameters:
             "mean_effect": self.n_effects * int(self.weighted),
             "mixing": int(self.several),
             "place": self.n_places,
+            "odds": 0 if self.odds is None else self.odds.shape[1],
         }
         ends = np.cumsum(list(sizes.values()))
         return {name: slice(int(end) - size, int(end)) for (name, size), end in zip(sizes.items(), ends, strict=True)}
@@ -243,6 +248,8 @@ class Values:
         Logit of how far agents mix several goals, (D, 1); None where they hold one.
     places
         Logits of learned examination probabilities, (D, place − 1).
+    odds
+        Log of the odds with which answers are recorded, (D, odds); empty where they are known.
     """
 
     share: Array
@@ -259,6 +266,7 @@ class Values:
     spread: Array | None = None
     mixing: Array | None = None
     places: Array | None = None
+    odds: Array | None = None
 
 
 def constrain(parameters: Parameters, theta: Array, n_options: int) -> Values:
@@ -306,7 +314,7 @@ def constrain(parameters: Parameters, theta: Array, n_options: int) -> Values:
     if parameters.numbers:
         location, spread = theta[:, at["location"]], np.exp(theta[:, at["spread"]])
     mixing = theta[:, at["mixing"]] if parameters.several else None
-    more = (affinity, passing, location, spread, mixing, theta[:, at["place"]])
+    more = (affinity, passing, location, spread, mixing, theta[:, at["place"]], theta[:, at["odds"]])
     return Values(np.exp(log_share), by_prior, *known, *more)
 
 
@@ -365,6 +373,9 @@ def log_prior(parameters: Parameters, theta: Array) -> Array:
     if parameters.n_places:
         middle = prior_of_places(1 + parameters.n_places, priors)
         total = total + _normal(theta[:, at["place"]] - middle, priors.examination[1])
+    if parameters.odds is not None:
+        middle, width = parameters.odds
+        total = total + _normal((theta[:, at["odds"]] - middle) / width, 1.0) - np.log(width).sum()
     return np.asarray(total)
 
 
@@ -400,6 +411,9 @@ def log_prior_gradient(parameters: Parameters, theta: Array) -> Array:
     if parameters.n_places:
         middle = prior_of_places(1 + parameters.n_places, priors)
         gradient[:, at["place"]] = -(theta[:, at["place"]] - middle) / priors.examination[1] ** 2
+    if parameters.odds is not None:
+        middle, width = parameters.odds
+        gradient[:, at["odds"]] = -(theta[:, at["odds"]] - middle) / width**2
     return gradient
 
 
@@ -431,6 +445,7 @@ def pull_back_values(
     by_spread: Array | None = None,
     by_mixing: Array | None = None,
     by_places: Array | None = None,
+    by_odds: Array | None = None,
 ) -> Array:
     """Return the gradient on the real line, (D, coordinate), of a function of the values.
 
@@ -458,6 +473,8 @@ def pull_back_values(
         Gradient by the logit of mixing, for each prior, (D, prior); None where an agent holds one goal.
     by_places
         Gradient by the logits of learned examination probabilities, (D, place − 1); None without places.
+    by_odds
+        Gradient by the log of the odds of recording, (D, odds); None where there are none.
     """
     at, sd, batch = parameters.slices, parameters.priors.group_sd, len(theta)
     gradient = np.zeros_like(theta)
@@ -497,6 +514,8 @@ def pull_back_values(
         gradient[:, at["mixing"]] = by_mixing.sum(axis=1, keepdims=True)
     if by_places is not None:
         gradient[:, at["place"]] = by_places
+    if by_odds is not None:
+        gradient[:, at["odds"]] = by_odds
     return gradient
 
 
@@ -528,6 +547,9 @@ def draw_prior(parameters: Parameters, draws: int, rng: np.random.Generator) -> 
     if parameters.n_places:
         middle = prior_of_places(1 + parameters.n_places, priors)
         theta[:, at["place"]] = middle + priors.examination[1] * theta[:, at["place"]]
+    if parameters.odds is not None:
+        middle, width = parameters.odds
+        theta[:, at["odds"]] = middle + width * theta[:, at["odds"]]
     return theta
 
 

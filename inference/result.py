@@ -32,7 +32,7 @@ from .notes import notes_of
 from .nuts import NutsDraws
 from .observed import ObservedConflict
 from .option_table import log_baseline
-from .parameters import Values, constrain
+from .parameters import Parameters, Values, constrain
 from .result_stages import number_variables, numbers_of, stage_variables, stages_of
 from .score_arrays import SCORES as _SCORES
 from .score_arrays import chained, score_arrays
@@ -171,8 +171,7 @@ def _posterior(fits: Sequence[AreaFit], chains: int, draws: int) -> xr.Dataset:
             found |= {"typical": np.exp(values.location), "spread": values.spread}
         if values.passing is not None:
             found |= {"pass_share": expit(values.passing[:, :-1]), "pass_scale": values.passing[:, -1:]}
-        if values.places is not None and layout.n_places:
-            found["examination"] = expit(values.places)
+        found |= _of_observation(layout, values)
         if values.mixing is not None:
             spread = expected_spread(
                 np, density.states.parts, density.states.n_goals, values.prior_log_share, values.mixing
@@ -190,6 +189,16 @@ def _posterior(fits: Sequence[AreaFit], chains: int, draws: int) -> xr.Dataset:
     used = {dim for name in data for dim in dims[name]}
     coords: dict[str, Any] = {dim: names for dim, names in flat_coords(densities).items() if dim in used}
     return xr.Dataset(data, coords=coords | {"chain": np.arange(chains), "draw": np.arange(draws)})
+
+
+def _of_observation(layout: Parameters, values: Values) -> dict[str, Array]:
+    """Return how likely places are looked at, and the odds with which answers are recorded, by name."""
+    found = {}
+    if values.places is not None and layout.n_places:
+        found["examination"] = expit(values.places)
+    if values.odds is not None and layout.odds is not None:
+        found["recording_odds"] = np.exp(values.odds)
+    return found
 
 
 def _of_priors(density: AreaDensity, values: Values, theta: Array) -> dict[str, Array]:

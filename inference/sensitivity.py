@@ -66,6 +66,7 @@ def log_prior_blocks(parameters: Parameters, theta: Array, n_options: int) -> di
     if parameters.n_tastes:
         blocks["coefficients"] = -0.5 * np.square(theta[:, at["taste"]] / priors.taste_sd).sum(axis=1)
     blocks |= _mixing_block(values, priors) | _places_block(parameters, values, priors)
+    blocks |= _odds_block(parameters, theta)
     if parameters.n_deviating:
         deviations = np.hstack([theta[:, at["share_dev"]], theta[:, at["mean_dev"]]])
         blocks["group deviations"] = -0.5 * np.square(deviations).sum(axis=1)
@@ -79,6 +80,14 @@ def log_prior_blocks(parameters: Parameters, theta: Array, n_options: int) -> di
             if mine.any():
                 blocks[name] = -0.5 * np.square(coefficients[:, mine]).sum(axis=1)
     return blocks
+
+
+def _odds_block(parameters: Parameters, theta: Array) -> dict[str, Array]:
+    if parameters.odds is None:
+        return {}
+    middle, width = parameters.odds
+    z = (theta[:, parameters.slices["odds"]] - middle) / width
+    return {"odds of recording": -0.5 * np.square(z).sum(axis=1)}
 
 
 def _mixing_block(values: Values, priors: Priors) -> dict[str, Array]:

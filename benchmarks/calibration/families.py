@@ -157,6 +157,15 @@ def with_passing(part: dict[str, Any], means: str) -> dict[str, Any]:
     return {**part, "abstain": {"codes": ["pass"], "means": means}}
 
 
+def with_selection(part: dict[str, Any], *at_random: str) -> dict[str, Any]:
+    """Return an area whose answers 0 and 1 are recorded by odds that are not known; some items are asked at random too.
+
+    Items are named as :func:`study` names them in an area called ``told``.
+    """
+    more = {f"{item}_random": {"at_random_of": f"told_{item}"} for item in at_random}
+    return {**part, "selection": {"odds": {"0": [1, 6], "1": [0.5, 2]}}, "items": {**part["items"], **more}}
+
+
 def _family(name: str, words: str, sets: int = 500, **areas: Any) -> Family:
     options = {key: areas.pop(key) for key in ("groups", "missing") if key in areas}
     return Family(name, words, Design(study(**areas), AGENTS, **options), sets)
@@ -203,6 +212,13 @@ FAMILIES: dict[str, Family] = {
             "`follow`, agents may hold no goal and then pass sooner",
             200,
             area=with_passing(area(no_goal=True), "no_goal"),
+        ),
+        _family(
+            "selection",
+            "self-selected answers: odds told by answers at random (`follow`), and a stated range (`luce`)",
+            200,
+            told=with_selection(area(), "item0", "item1"),
+            stated=with_selection(area(rule="luce")),
         ),
         _family("numbers", "two counts and two durations, κ = 1.5", 200, area=number_area()),
         _family("several", "agents follow several of 2 goals, 8 items", 200, area=mixed_area(several=True)),

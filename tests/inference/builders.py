@@ -81,6 +81,13 @@ def with_features(area: Mapping[str, Any], item: int, *names: str) -> dict[str, 
     return {**area, "settings": {**area["settings"], "items": items}}
 
 
+def with_selection(area: Mapping[str, Any], *at_random: str, **odds: Any) -> dict[str, Any]:
+    """Return an area whose answers are selected, ``_0=4.0`` by odds of 4 for option 0, and some asked at random too."""
+    items = dict(area["settings"]["items"]) | {f"{name}r": {"at_random_of": name} for name in at_random}
+    selection = {"odds": {name.removeprefix("_"): value for name, value in odds.items()}}
+    return {**area, "settings": {**area["settings"], "items": items, "selection": selection}}
+
+
 def make_choices(
     study: Study,
     answers: Mapping[str, ArrayLike],
@@ -447,6 +454,27 @@ CASES: dict[str, Callable[[], Choices]] = {
         8,
         seed=57,
         covariates=_kinds_of_agents(8),
+    ),
+    "selection": lambda: random_choices(
+        make_study(with_selection(make_area("x y -", "y x"), "a0", _0=(0.5, 6.0))), 8, seed=71
+    ),
+    "selection, repeated, groups": lambda: random_choices(
+        make_study(with_selection(make_area("x y -", "y x", rule="luce", no_goal=True, repeated=True), "a1", _0=4.0)),
+        6,
+        seed=72,
+        **_grouped([0, 1, 1, 0, 1, 0]),
+    ),
+    "selection of levels": lambda: random_choices(
+        make_study(
+            with_selection(
+                of_kind(make_area("x - y", "y - - x"), "ordinal", "choice"), "a0", _1=(1.0, 4.0), _2=(1.0, 9.0)
+            )
+        ),
+        8,
+        seed=73,
+    ),
+    "one answer, selection": lambda: random_choices(
+        make_study(with_selection(make_area("x y xy -"), _0=(0.5, 6.0))), 8, seed=74
     ),
     "one answer, covariates": lambda: random_choices(
         make_study(make_area("x y xy -"), **_BOTH), 8, seed=56, covariates=_kinds_of_agents(8)

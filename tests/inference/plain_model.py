@@ -38,6 +38,7 @@ class Point(NamedTuple):
     mean_effect: Any  # coefficient of each column beside the groups
     mixing: float | None  # how far agents mix several goals
     places: Any  # logit of the examination probability of each place but the first
+    odds: Any  # log of the odds with which answers are recorded, where not known
     log_jacobian: float
 
 
@@ -169,6 +170,7 @@ def to_point(choices: Choices, area: AreaChoices, theta: Any) -> Point:
         mixing = 1 / (1 + np.exp(-x))
         log_jacobian += np.log(mixing) + stats.logistic.logsf(x)
     places = take(0 if area.examined is None or area.examined.known is not None else len(area.examined.places) - 1)
+    odds = take(len(area.recorded.names) if area.recorded else 0)
     assert not left
     return Point(
         share,
@@ -190,6 +192,7 @@ def to_point(choices: Choices, area: AreaChoices, theta: Any) -> Point:
         mean_effect,
         mixing,
         places,
+        odds,
         float(log_jacobian),
     )
 
@@ -229,11 +232,29 @@ def _bare(area: AreaChoices, item: int) -> bool:
     return alone and is_learned(area, item) and kind_of(area, item) != "ordinal"
 
 
+def original_of(area: AreaChoices, item: int) -> int | None:
+    """Return the item that an item asks of what was shown at random; None for others."""
+    first = options_by_item(area)[item][0]
+    source = first if area.recorded is None else int(area.recorded.source[first])
+    return None if source == first else int(area.item_of_option[source])
+
+
+def odds_of(area: AreaChoices, option: int, point: Point) -> float:
+    """Return the odds with which an answer is recorded, stated or not known."""
+    assert area.recorded is not None
+    unknown = [float(np.exp(x)) for x, own in zip(point.odds, area.recorded.basis[option], strict=True) if own]
+    return unknown[0] if unknown else float(np.exp(area.recorded.log_odds[option]))
+
+
 def _baselines(area: AreaChoices, take: Any, *, uniform: bool) -> tuple[list[Any], Any]:
     """Return the baseline logits of each item, and the coordinates they came from."""
     baseline, free = [], []
     for item, options in enumerate(options_by_item(area)):
         kind = kind_of(area, item)
+        original = original_of(area, item)
+        if original is not None:  # the same question, so the same baseline
+            baseline.append(baseline[original])
+            continue
         if (
             kind in {"pairwise", "best_worst", "count", "duration"}
             or (uniform and kind != "importance")
@@ -302,6 +323,11 @@ def log_prior(choices: Choices, area: AreaChoices, priors: Priors, theta: Any) -
     for k, x in enumerate(point.places, start=2):
         usual = k ** -priors.examination[0]
         total += stats.norm.logpdf(x, np.log(usual / (1 - usual)), priors.examination[1])
+    if len(point.odds):
+        selection = choices.study.area(area.name).selection
+        for x, (low, high) in zip(point.odds, (r for r in selection.odds.values() if np.ndim(r)), strict=True):
+            middle = (np.log(low) + np.log(high)) / 2
+            total += stats.norm.logpdf(x, middle, (np.log(high) - middle) / stats.norm.ppf(0.95))
     return float(total)
 
 
@@ -541,8 +567,17 @@ def _log_answers(area: AreaChoices, counts: Any, goal: int | None, weight: float
             if once and area.rule == "follow" and not area.no_goal and serves_none and item_serves:
                 continue
             followed = 1.0 if once and goal is not None else weight
-            p = choice_probability(area, item, option, goal, followed, point.baseline[item], point.affinity[item])
-            p = _seen(area, item, option, p, point)
+            given = (goal, followed, point.baseline[item], point.affinity[item])
+            p = _seen(area, item, option, choice_probability(area, item, option, *given), point)
+            if area.recorded is not None and area.recorded.selected[item]:
+                rivals = [
+                    o
+                    for o in options
+                    if not (once and area.rule == "follow" and not area.no_goal and item_serves)
+                    or area.serves[:, o].any()
+                ]
+                among = sum(choice_probability(area, item, o, *given) * odds_of(area, o, point) for o in rivals)
+                p *= odds_of(area, option, point) / among
             total += counts[option] * (np.log(p) if p > 0 else -np.inf)
     return total
 
