@@ -13,6 +13,7 @@ from ..forward_model.choice_rules import draw_options
 from .answer_probability import option_probabilities
 from .ballots import Ballots, draw_ballots, entered_ballots, full_ballots
 from .choices import Choices, Truth
+from .dependence import KEY, draw_types, with_types
 from .examination import examination_of, seen_through
 from .judgements import long_study
 from .mixtures import draw_mixtures, mixed_probabilities
@@ -75,6 +76,8 @@ def simulate(
         agents with mean covariates;
         where goals depend on covariates ``covariate_goal``, (effect, goal), zero-sum over goals, and
         ``covariate_weight``, (effect,): effects on the logits per standard deviation of a number, or of each level.
+        With ``[dependence]`` in the study also, under ``"dependence"``, ``type_share``, (type,), and by area the
+        leanings of the types to its goals, (type, goal), log odds.
     groups
         Names of groups of equal size, or their shares by name. By default agents are in no group. Where the study
         names a ``period``, its periods, by default those that the study lists or else five.
@@ -113,7 +116,8 @@ def simulate(
     asked = _asked_situations(study, situations, n_agents)
     rng = np.random.default_rng(seed)
     names, shares = _group_shares(groups or default_periods(study.table))
-    given = _checked_names(truth or {}, study)
+    of_types = (truth or {}).get(KEY) if study.n_types > 1 else None
+    given = _checked_names({name: part for name, part in (truth or {}).items() if part is not of_types}, study)
     single = {area.name: _is_single(area, answers_per_item) for area in study.areas}
     columns = simulated_covariates(study.table, n_agents, covariates or {}, rng)
     beside = what_is_beside(study.table, columns, names)
@@ -136,8 +140,15 @@ def simulate(
     answers: dict[str, Given] = {}
     memberships: dict[str, NDArray[np.float64]] = {}
     # one stream per area: what is given for one area leaves the others as they were
-    for column, (area, stream) in enumerate(zip(study.areas, rng.spawn(len(study.areas)), strict=True)):
+    streams, types = rng.spawn(len(study.areas)), {}
+    if study.n_types > 1:
+        typing = rng.spawn(1)[0]
+        types = draw_types(study.areas, study.priors, study.n_types, typing, given=of_types)
+        type_of_agent = typing.choice(study.n_types, size=n_agents, p=types["type_share"])
+    for column, (area, stream) in enumerate(zip(study.areas, streams, strict=True)):
         of_agent = stratum_parameters(parameters[area.name], columns, group_of_agent, len(names))
+        if types:
+            of_agent = with_types(area, *of_agent, types, type_of_agent)
         goal, weight = _draw_states(area, *of_agent, rng=stream)
         mixture = None
         if area.several:
@@ -180,7 +191,7 @@ def simulate(
         truth=Truth(
             goals=pd.DataFrame(goals, index=index, columns=areas, dtype=object),
             weights=pd.DataFrame(weights, index=index, columns=areas),
-            parameters=parameters,
+            parameters=parameters | ({KEY: types} if types else {}),
             memberships={
                 area.name: pd.DataFrame(memberships[area.name], index=index, columns=list(area.goals))
                 for area in study.areas

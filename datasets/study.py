@@ -12,6 +12,7 @@ from pydantic import Field
 
 from .abstain import Abstain
 from .covariate_study import CovariateColumn
+from .dependence import Dependence
 from .examination import Examination
 from .log_study import Log
 from .numbers import KINDS as NUMBERS
@@ -495,6 +496,10 @@ class Priors(Part):
     examination
         η and standard deviation: the logit of the learned examination probability of the k-th place is normal about
         that of k^(−η).
+    type_share
+        Concentration of the symmetric Dirichlet of the shares of types of agents.
+    type_sd
+        Standard deviation of the leanings of types to goals: log odds, zero-sum over types and over goals.
     """
 
     goal_share: Positive = 1.0
@@ -515,6 +520,8 @@ class Priors(Part):
     duration_spread: Pair = (0.75, 0.5)
     goal_mixing: Pair = (1.0, 1.0)
     examination: Pair = (1.0, 1.0)
+    type_share: Positive = 2.0
+    type_sd: Positive = 2.0
 
 
 class Study(Part):
@@ -532,6 +539,8 @@ class Study(Part):
         Priors of the generative model.
     log
         How a log of events is laid out and read; None where the study is about a table.
+    dependence
+        How areas depend on each other; None where they are independent.
     """
 
     title: str = ""
@@ -539,6 +548,7 @@ class Study(Part):
     areas: tuple[Area, ...]
     priors: Priors = Priors()
     log: Log | None = None
+    dependence: Dependence | None = None
 
     @classmethod
     def from_toml(cls, path: str | Path) -> Self:
@@ -605,6 +615,8 @@ class Study(Part):
         for key in ("depends_on", "covariates", "covariate_missing", "periods"):
             if getattr(self.table, key) == Table.model_fields[key].get_default(call_default_factory=True):
                 del plain["table"][key]
+        if plain["dependence"] is None:
+            del plain["dependence"]
         log = plain.pop("log")
         if log is not None:
             plain["log"] = _without_none(log)
@@ -622,6 +634,11 @@ class Study(Part):
             if area.name == name:
                 return area
         raise KeyError(name)
+
+    @property
+    def n_types(self) -> int:
+        """Number of hidden types of agents; 1 where areas are independent."""
+        return 1 if self.dependence is None else self.dependence.types
 
     @property
     def items(self) -> tuple[Item, ...]:

@@ -14,6 +14,7 @@ from ..forward_model.problem_area import conflict_matrix
 from .abstain import Abstain
 from .abstain_check import check_passing, checked_abstain, with_passing
 from .covariate_check import check_covariates
+from .dependence import KEY, Dependence, check_dependence
 from .examination_check import check_examination, checked_examination, with_places
 from .importance_item import importance_item
 from .item_check import check_kind, check_objects, check_situations, with_sides
@@ -67,8 +68,9 @@ def checked_study(raw: Mapping[str, Any], *, file: str | None = None, text: str 
     table_raw = top.pop("table", {})
     priors_raw = top.pop("priors", {})
     areas_raw = with_log_selection(areas_raw, top.get("log"))
+    dependence = parse_part(Dependence, top.pop(KEY), KEY, faults) if KEY in top else None
     log = checked_log(top.pop("log"), faults) if "log" in top else None
-    head = parse_part(Study, {**top, "areas": ()}, "", faults, known=("title", "table", "log", "areas", "priors"))
+    head = parse_part(Study, {**top, "areas": ()}, "", faults, known=("title", "table", "log", "areas", "priors", KEY))
     table = _table(table_raw, faults)
     priors = parse_part(Priors, priors_raw, "priors", faults)
     if table is not None and table.layout == "judgements":
@@ -87,11 +89,12 @@ def checked_study(raw: Mapping[str, Any], *, file: str | None = None, text: str 
     _check_items(areas, table, faults)
     if table is not None:
         check_beside(areas, table, faults)
+    check_dependence(dependence, areas, table, faults)
     if faults.found:
         raise InputError(faults.found)
     assert head is not None
     checked = {"title": head.title, "table": table, "areas": tuple(areas), "priors": priors}
-    return checked | ({} if log is None else {"log": log})
+    return checked | ({} if log is None else {"log": log}) | ({} if dependence is None else {KEY: dependence})
 
 
 def _plain(value: Any) -> Any:

@@ -17,6 +17,7 @@ from .contributions import contributions
 from .conventions import conventions
 from .conventions_report import conventions_report
 from .covariates import covariates
+from .dependence import dependence
 from .determined import determined
 from .everybody import if_everybody_answered
 from .export import to_csv
@@ -53,6 +54,7 @@ __all__ = [
     "conventions",
     "conventions_report",
     "covariates",
+    "dependence",
     "determined",
     "fit",
     "further_apart",

@@ -112,7 +112,7 @@ def _populations(
         worst = float(np.maximum(worst, smooth(weight)[1]))
         parts = weight.reshape(number, _EACH)
         log_mass += logsumexp(parts, axis=1) - np.log(_EACH)
-        point = point.some(_drawn_by_weight(parts, rng))
+        point = point.some(drawn_by_weight(parts, rng))
         for _ in range(_LAST_MOVES if power == 1 else _MOVES):
             point, _ = _move(density, point, power, size, rng)
         before = power
@@ -125,7 +125,7 @@ def _jobs(populations: int | None) -> int:
     return max(1, (populations or POPULATIONS) // _TOGETHER)
 
 
-def _drawn_by_weight(log_weight: Array, rng: np.random.Generator) -> NDArray[np.int64]:
+def drawn_by_weight(log_weight: Array, rng: np.random.Generator) -> NDArray[np.int64]:
     """Return positions drawn within each population by systematic resampling, (draw,)."""
     populations, each = log_weight.shape
     weight = np.exp(log_weight - log_weight.max(axis=1, keepdims=True))
@@ -143,8 +143,8 @@ def _pilot(density: AreaDensity, rng: np.random.Generator) -> Schedule:
     powers: list[float] = []
     sizes: list[Array] = []
     while power < 1:
-        new = _next_power(point.log_l, power, last=len(powers) + 1 >= _MOST_STEPS)
-        point = point.some(_drawn_by_weight((new - power) * point.log_l[None], rng))
+        new = next_power(point.log_l, power, last=len(powers) + 1 >= _MOST_STEPS)
+        point = point.some(drawn_by_weight((new - power) * point.log_l[None], rng))
         power = new
         one_image = point.theta if density.pivot is None else relabel(density, point.theta, density.pivot)
         size = step * np.maximum(one_image.std(axis=0), _SMALLEST)
@@ -159,19 +159,19 @@ def _pilot(density: AreaDensity, rng: np.random.Generator) -> Schedule:
     return Schedule(np.array(powers), np.array(sizes))
 
 
-def _next_power(log_l: Array, power: float, *, last: bool) -> float:
+def next_power(log_l: Array, power: float, *, last: bool, kept: float = _KEPT) -> float:
     """Return the next t at which the increments of the weights keep most effective draws."""
 
     def effective(new: float) -> float:
         weight = (new - power) * log_l
         return float(np.exp(2 * logsumexp(weight) - logsumexp(2 * weight)) / len(log_l))
 
-    if last or effective(1.0) >= _KEPT:
+    if last or effective(1.0) >= kept:
         return 1.0
     low, high = power, 1.0
     for _ in range(60):
         middle = (low + high) / 2
-        low, high = (middle, high) if effective(middle) >= _KEPT else (low, middle)
+        low, high = (middle, high) if effective(middle) >= kept else (low, middle)
     return max(low, power + 1e-7)
 
 

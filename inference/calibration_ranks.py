@@ -12,12 +12,14 @@ from ..datasets.choices import Choices
 from ..datasets.simulate import simulate
 from ..errors import InputError, shown
 from .area_fit import AreaFit, fit_area, flat_draws
-from .area_scores import ESTIMANDS, AreaScores, area_scores
+from .area_scores import ESTIMANDS, AreaScores, area_scores, prior_shares
 from .calibration_design import LOG_LIKELIHOOD, Design, Quantity, quantities
 from .calibration_truth import ScoreArrays, true_log_likelihood, true_scores, true_theta, with_overall
 from .checks import sampling_checks, worst
 from .density import AreaDensity, row_log_likelihood, with_nodes
 from .fit import SCORE_DRAWS
+from .joint_fit import fit_jointly
+from .joint_scores import joint_scores
 from .model import area_densities
 from .parallel import single_threaded_algebra
 from .sensitivity import SCORES
@@ -98,10 +100,13 @@ def run_set(design: Design, seed: int, number: int) -> SetResult:
                 number, (None,) * len(quantities(design)), ("",) * len(areas), (reason,) * len(areas), np.nan
             )
         drawn, lost, errors = [], [], []
-        for density, area, stream in zip(area_densities(choices), areas, streams[2:], strict=True):
-            one, reason = _attempt(density, stream)
-            if density.states.weighted != design.weighted(area):
-                reason = "no agent answered twice"
+        densities = area_densities(choices)
+        if design.study.n_types == 1:
+            attempts = [_attempt(density, stream) for density, stream in zip(densities, streams[2:], strict=True)]
+        else:
+            attempts = _attempt_jointly(densities, choices, streams[2])
+        for density, area, (one, why) in zip(densities, areas, attempts, strict=True):
+            reason = why if density.states.weighted == design.weighted(area) else "no agent answered twice"
             if one is not None and not reason:
                 errors.append(identity_error(one.fitted.density, choices))
             drawn.append(one)
@@ -140,6 +145,33 @@ def _attempt(density: AreaDensity, stream: np.random.SeedSequence) -> tuple[Area
     except Exception as error:  # whatever it is, the data set is counted as lost and the reason is told
         return None, f"{type(error).__name__}: {shown(error)}"
     return one, " ".join(refused)
+
+
+def _attempt_jointly(
+    densities: tuple[AreaDensity, ...], choices: Choices, stream: np.random.SeedSequence
+) -> list[tuple[AreaDraws | None, str]]:
+    """Return the draws of every area of a study whose areas depend on each other, and why a fit is lost."""
+    fitting, scoring = stream.spawn(2)
+    try:
+        joint = fit_jointly(
+            densities,
+            choices.study.n_types,
+            choices.fit_weight,
+            np.random.default_rng(fitting),
+            method="auto",
+            draws=DRAWS,
+        )
+        theta = flat_draws(thin(joint.theta, SCORE_DRAWS))
+        scores = joint_scores(
+            joint.density, theta, np.random.default_rng(scoring), shares=prior_shares(joint.density.areas[0])
+        )
+        found: list[tuple[AreaDraws | None, str]] = []
+        for fitted, own, part in zip(joint.areas, scores, joint.density.parameters.of_area, strict=True):
+            refused = [c.message for c in sampling_checks(fitted, own) if worst([c.state]) == "refused"]
+            found.append((AreaDraws(fitted, own, theta[:, part]), " ".join(refused)))
+    except Exception as error:  # as for an area by itself
+        return [(None, f"{type(error).__name__}: {shown(error)}")] * len(densities)
+    return found
 
 
 def identity_error(density: AreaDensity, choices: Choices) -> float:

@@ -14,6 +14,7 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "dissensus.datasets": (
         "answer_probability",
         "ballots",
+        "dependence",
         "covariates",
         "examination",
         "learned_goals",
@@ -50,6 +51,11 @@ SOURCES: dict[str, tuple[str, ...]] = {
         "large_density",
         "large_fit",
         "large_states",
+        "joint_annealing",
+        "joint_density",
+        "joint_fit",
+        "joint_labels",
+        "joint_scores",
         "learned_conflict",
         "learned_goals",
         "learned_table",
@@ -71,6 +77,7 @@ SOURCES: dict[str, tuple[str, ...]] = {
         "states",
         "sum_over_parts",
         "thinning",
+        "type_shares",
     ),
 }
 """The modules, by package. Checks are not among them: they decide which fits are lost, not where a truth ranks."""

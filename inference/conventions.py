@@ -25,6 +25,7 @@ from ..forward_model.weight_means import WEIGHT_MEANS, mean_of_two
 from .area_scores import padded_conflict, shares_of_priors
 from .conventions_reading import reading, sensitivity
 from .density import AreaDensity, restructured, state_prior, uses_kappa, with_nodes
+from .dependence import refuse_dependence
 from .design_notes import fixed_scales, has_covariates, has_periods
 from .importance import MAX_KHAT, importance_draws, resample, smooth
 from .learned_goals import with_pivot
@@ -107,6 +108,7 @@ def conventions(fit: xr.DataTree, *, seed: int = 1, allow_unreliable: bool = Fal
         If the fit is refused and ``allow_unreliable`` is False.
     """
     require_reliable(fit, allow_unreliable=allow_unreliable)
+    refuse_dependence(fit, "Fitting areas again under other conventions")
     choices = choices_of(fit)
     densities = densities_of(fit, choices)
     thetas = [theta[evenly(len(theta), min(len(theta), DRAWS))] for theta in thetas_of(fit, densities)]

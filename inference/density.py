@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import singledispatch
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +52,26 @@ Array = NDArray[np.float64]
 _CHUNK = 100_000  # cells (draw × half pattern × state, or draw × row) evaluated at once, so that arrays stay in cache
 
 
+class Density(Protocol):
+    """What fits ask of a density, of one area or of several together, beside its functions."""
+
+    @property
+    def name(self) -> str:
+        """How it is called in messages and in saved draws."""
+
+    @property
+    def size(self) -> int:
+        """Number of coordinates of a parameter vector."""
+
+    @property
+    def parameters(self) -> Any:
+        """Layout of a parameter vector, of which priors are functions."""
+
+    @property
+    def pivot(self) -> Array | None:
+        """What gives labels to what nothing else tells apart; None where there is nothing of the kind."""
+
+
 @dataclass(frozen=True, eq=False)
 class AreaDensity:
     """Everything the density of one area needs.
@@ -76,6 +97,11 @@ class AreaDensity:
     parameters: Parameters
     prior_names: tuple[str | None, ...]
     pivot: Array | None = None
+
+    @property
+    def name(self) -> str:
+        """Name of the area."""
+        return self.area.name
 
     @property
     def size(self) -> int:
@@ -391,6 +417,23 @@ def evaluate_rows(density: AreaDensity, theta: Array) -> tuple[Values, Array, Ev
 
 def _evaluated(density: AreaDensity, theta: Array) -> tuple[Values, Array, Evaluation, list[AnyEvaluation]]:
     values = constrain(density.parameters, theta, density.n_options)
+    return values, *evaluate_values(density, values, density.rows, state_prior(density, values))
+
+
+def evaluate_values(
+    density: AreaDensity, values: Values, rows: Rows, prior: Array
+) -> tuple[Array, Evaluation, list[AnyEvaluation]]:
+    """Return the option table, the evaluation of some rows under some priors over states, and of later choices.
+
+    Parameters
+    ----------
+    density, values
+        Density of the area and values of its parameters.
+    rows
+        The rows of the density, or rows of the same patterns under other priors.
+    prior
+        Log prior over states, (D, prior, state).
+    """
     log_p = option_log_probability(density, values)
     tables = density.table.stages
     given = (values.baseline_logits, values.taste, values.affinity)
@@ -399,8 +442,7 @@ def _evaluated(density: AreaDensity, theta: Array) -> tuple[Values, Array, Evalu
     if values.location is not None and values.spread is not None:
         known = (values.location, values.spread, values.affinity)
         later += [numbers_by_pattern(table, *known) for table in density.table.numbers]
-    rows = evaluate(density.rows, log_p, state_prior(density, values), np.sum(later, axis=0) if later else None)
-    return values, log_p, rows, stages
+    return log_p, evaluate(rows, log_p, prior, np.sum(later, axis=0) if later else None), stages
 
 
 def chunks(density: AreaDensity, draws: int, *, per_draw: int = 0) -> Iterator[slice]:
@@ -447,7 +489,8 @@ def evaluation_cells(density: AreaDensity) -> int:
     return (len(rows.first) + len(rows.second)) * n_states * rows.n_priors + rows.n_rows
 
 
-def log_density(density: AreaDensity, theta: Array) -> Array:
+@singledispatch
+def log_density(density: Any, theta: Array) -> Array:
     """Return the unnormalised log posterior density of each vector, (D,), on the real line."""
     if in_parts(density):
         from .large_density import log_density_of_rows  # noqa: PLC0415 - it builds on this module
@@ -459,7 +502,8 @@ def log_density(density: AreaDensity, theta: Array) -> Array:
     return total
 
 
-def row_log_likelihood(density: AreaDensity, theta: Array) -> Array:
+@singledispatch
+def row_log_likelihood(density: Any, theta: Array) -> Array:
     """Return the log likelihood of one agent of each row, (D, row)."""
     if in_parts(density):
         from .large_density import log_likelihood_of_rows  # noqa: PLC0415 - it builds on this module
@@ -471,7 +515,8 @@ def row_log_likelihood(density: AreaDensity, theta: Array) -> Array:
     return result
 
 
-def value_and_gradient(density: AreaDensity, theta: Array) -> tuple[Array, Array]:
+@singledispatch
+def value_and_gradient(density: Any, theta: Array) -> tuple[Array, Array]:
     """Return the log density, (D,), and its gradient, (D, coordinate), for a batch of vectors."""
     if in_parts(density):
         from .large_density import value_and_gradient_of_rows  # noqa: PLC0415 - it builds on this module
@@ -481,7 +526,8 @@ def value_and_gradient(density: AreaDensity, theta: Array) -> tuple[Array, Array
     return log_prior(density.parameters, theta) + value, log_prior_gradient(density.parameters, theta) + gradient
 
 
-def likelihood_and_gradient(density: AreaDensity, theta: Array) -> tuple[Array, Array]:
+@singledispatch
+def likelihood_and_gradient(density: Any, theta: Array) -> tuple[Array, Array]:
     """Return the log likelihood, (D,), and its gradient, (D, coordinate), for a batch of vectors."""
     value, gradient = np.empty(len(theta)), np.empty_like(theta)
     for part in chunks(density, len(theta)):
@@ -501,13 +547,13 @@ def _likelihood_gradient(density: AreaDensity, theta: Array) -> tuple[Array, Arr
     for _, _, more in later:
         if more is not None and by_affinity is not None:
             by_affinity += more
-    by_numbers = _numbers_gradient(density, values, by_first, by_affinity)
+    by_numbers = numbers_gradient(density, values, by_first, by_affinity)
     by_stages = [(one, two) for one, two, _ in later]
     gradient = table_gradient(density, theta, values, log_p, by_table, by_prior, by_stages, by_numbers, by_affinity)
     return parts.row_loglik @ rows.multiplicity, gradient
 
 
-def _numbers_gradient(
+def numbers_gradient(
     density: AreaDensity, values: Values, by_first: Array, by_affinity: Array | None
 ) -> tuple[Array | None, Array | None]:
     """Return the gradients by log μ and by the log of φ or σ, (D, number), and add that by learned affinities."""
@@ -532,6 +578,8 @@ def table_gradient(
     later: Sequence[tuple[Array, Array]] = (),
     by_numbers: tuple[Array | None, Array | None] = (None, None),
     more_affinity: Array | None = None,
+    *,
+    by_share: Array | None = None,
 ) -> Array:
     """Return the gradient on the real line, (D, coordinate), of a function of the tables.
 
@@ -549,9 +597,12 @@ def table_gradient(
         Gradient by log μ and by the log of φ or σ of counts and durations, (D, number).
     more_affinity
         What these and those choices add to the gradient by the learned affinities, (D, goal, option).
+    by_share
+        Gradient by the log goal shares of each prior, (D, prior, share), where the states have them elsewhere.
     """
     states = density.states
-    by_share, by_mixing = prior_slopes(density, values, by_prior)
+    own_share, by_mixing = prior_slopes(density, values, by_prior)
+    by_share = own_share if by_share is None else by_share
     by_a = by_b = None
     if values.prior_mean is not None and values.concentration is not None:
         node, goals = states.node, states.n_mixtures * len(states.node)
@@ -589,12 +640,12 @@ def table_gradient(
     )
 
 
-def hessian(density: AreaDensity, theta: Array, *, step: float = 1e-4) -> Array:
+def hessian(density: Density, theta: Array, *, step: float = 1e-4) -> Array:
     """Return the Hessian of the log density at one vector, (coordinate, coordinate).
 
     Central differences of the analytic gradient, symmetrised; the error is of the order step².
     """
-    if in_parts(density):
+    if isinstance(density, AreaDensity) and in_parts(density):
         from .large_density import value_gradient_hessian  # noqa: PLC0415 - it builds on this module
 
         return value_gradient_hessian(density, theta)[2]

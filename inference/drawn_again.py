@@ -17,6 +17,7 @@ from ..datasets.choices import Choices
 from .area_fit import flat_draws
 from .area_scores import padded_conflict
 from .density import AreaDensity, chunks, evaluate_rows
+from .dependence import refuse_dependence
 from .finite_draws import filled
 from .marginal import feature_means, state_probabilities
 from .nuts import CHAINS
@@ -127,6 +128,7 @@ def draws_of(fit: xr.DataTree, choices: Choices | None = None) -> tuple[AreaDraw
     choices
         Its choices, when they are at hand.
     """
+    refuse_dependence(fit, "What is drawn again of each area")
     choices = choices_of(fit) if choices is None else choices
     densities = densities_of(fit, choices)
     shares = np.asarray(attribute(fit, "group_shares"), dtype=float)

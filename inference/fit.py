@@ -34,12 +34,15 @@ from .area_scores import AreaScores, area_scores
 from .checkpoint import Checkpoint
 from .checks import Check, prior_checks, sampling_checks
 from .density import AreaDensity, at_face_value, is_large, row_log_likelihood
+from .dependence_result import dependence_check, dependence_parts
 from .design_notes import design_checks
 from .examination_checks import examination_checks
 from .finite_draws import filled, unknown_where
 from .identification import identification_checks
+from .joint_fit import JointFit, fit_jointly
+from .joint_scores import joint_scores
 from .large import looked_at
-from .memory import estimate_memory, release_memory, require_memory
+from .memory import estimate_memory, joint_memory, release_memory, require_memory
 from .misfit import misfit_checks
 from .mixing_checks import mixing_checks
 from .model import area_densities, resolve_priors
@@ -139,6 +142,7 @@ def fit(
     run = _run_description(choices, settings, chosen, method=method, draws=draws, group_shares=group_shares)
     pulse, densities = Pulse(progress, max_seconds), area_densities(choices, settings)
     needed = estimate_memory(choices, densities, draws=draws, stored=LOG_LIKELIHOOD_NUMBERS)
+    needed += joint_memory(choices, densities, draws=draws)
     require_memory(needed, limit=max_memory)
     with contextlib.ExitStack() as stack:
         stack.callback(pulse.stop)  # threads that still work after an interrupt
@@ -226,14 +230,27 @@ def _fit_parts(
         )
         for density, stream in zip(densities, streams[:-1], strict=True)
     ]
-    fits = parallel_map(_run_fit, jobs)
+    joint = None if choices.study.n_types == 1 else _run_joint(choices, jobs, seed)
+    fits = parallel_map(_run_fit, jobs) if joint is None else list(joint.areas)
     say("drawing scores")
     thetas = [thin(filled(area.theta, area.modes[0].theta), SCORE_DRAWS) for area in fits]
-    scored = parallel_map(_run_scores, list(zip(jobs, fits, thetas, strict=True)))
+    if joint is None:
+        scored = parallel_map(_run_scores, list(zip(jobs, fits, thetas, strict=True)))
+    else:
+        drawn = flat_draws(thin(filled(joint.theta, joint.modes[0].theta), SCORE_DRAWS))
+        scored = joint_scores(joint.density, drawn, np.random.default_rng(jobs[0].streams[1]), shares=phi)
     say("fitting structural alternatives")
-    structures = _structures(jobs, fits, scored)  # under the mean conflict, as all checks are
+    structures = _structures(jobs, fits, scored, alone=joint is not None)  # under the mean conflict, as all checks are
     say("checking")
     checks = parallel_map(_run_checks, list(zip(jobs, fits, scored, thetas, structures, strict=True)))
+    dependence = None
+    if joint is not None:
+        own = [
+            next(s for s in found if s.kind == own_structure(job.density))
+            for job, (found, _) in zip(jobs, structures, strict=True)
+        ]
+        dependence = dependence_parts(joint, drawn, phi, own)
+        checks.append([dependence_check(dependence)])
     n_scored = thetas[0].shape[0] * thetas[0].shape[1]
     conflicts = conflict_draws(choices.study, draws=n_scored, seed=seed)
     return FitParts(
@@ -247,6 +264,22 @@ def _fit_parts(
         checks=[*_data_checks(choices), *(check for area in checks for check in area)],
         group_shares=phi,
         shares_given=shares is not None,
+        dependence=dependence,
+    )
+
+
+def _run_joint(choices: Choices, jobs: list[_Job], seed: int) -> JointFit:
+    """Return the fit of areas that depend on each other, from a stream of chance of its own."""
+    stream = np.random.SeedSequence(seed, spawn_key=(len(jobs) + 1,))
+    first = jobs[0]
+    return fit_jointly(
+        tuple(job.density for job in jobs),
+        choices.study.n_types,
+        choices.fit_weight,
+        np.random.default_rng(stream),
+        method=first.method,
+        draws=first.draws,
+        report=first.say,
     )
 
 
@@ -295,13 +328,16 @@ def _run_scores(work: tuple[_Job, AreaFit, Array]) -> AreaScores:
 
 
 def _structures(
-    jobs: list[_Job], fits: list[AreaFit], scored: list[AreaScores]
+    jobs: list[_Job], fits: list[AreaFit], scored: list[AreaScores], *, alone: bool = False
 ) -> list[tuple[list[Structure], Structure | None]]:
-    """Return the structures and the null model of every area; the study's own comes from its fit."""
+    """Return the structures and the null model of every area; the study's own comes from its fit.
+
+    With ``alone`` it is fitted to the area by itself too, as the others are, since its fit knows of other areas.
+    """
     tasks: list[tuple[_Job, Alternative]] = []
     for job in jobs:
         own = own_structure(job.density)
-        some = is_large(job.density)  # structures are compared on the same agents
+        some = alone or is_large(job.density)  # structures are compared on the same agents and answers
         tasks += [(job, kind) for kind in alternatives_of(job.density) if some or kind != own]
         if not at_face_value(job.density.area):
             tasks.append((job, NULL))
@@ -317,7 +353,7 @@ def _structures(
     result = []
     for job, fitted, scores in zip(jobs, fits, scored, strict=True):
         mine = {task[1]: s for task, s in zip(tasks, done, strict=True) if task[0] is job}
-        if not is_large(job.density):
+        if not (alone or is_large(job.density)):
             mine[own_structure(job.density)] = _own_structure(fitted, scores)
         result.append(([mine[kind] for kind in alternatives_of(job.density)], mine.get(NULL)))
     return result

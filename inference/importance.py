@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cholesky, solve_triangular
 from scipy.special import gammaln, logsumexp
 
-from .density import AreaDensity, log_density
+from .density import Density, log_density
 from .learned_goals import has_labels_of_pivot
 from .mode import Mode, leading
 
@@ -191,7 +191,7 @@ def adapt(mixture: Mixture, theta: Array, log_weight: Array, components: tuple[A
 
 
 def importance_draws(
-    density: AreaDensity,
+    density: Density,
     modes: tuple[Mode, ...],
     rng: np.random.Generator,
     *,
@@ -267,7 +267,7 @@ def importance_draws(
 
 
 def _enlarged(
-    density: AreaDensity,
+    density: Density,
     mixture: Mixture,
     few: ImportanceDraws,
     rng: np.random.Generator,
@@ -295,7 +295,7 @@ def with_quantities(weighted: ImportanceDraws, exported: Callable[[Array], Array
 
 
 def _round(
-    density: AreaDensity,
+    density: Density,
     mixture: Mixture,
     rng: np.random.Generator,
     draws: int,

@@ -16,6 +16,7 @@ multiplies the number, over the geometric mean of all goals, "more" is r / (1 + 
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import singledispatch
 from itertools import permutations, product
 from math import factorial, prod
 from typing import Any
@@ -137,14 +138,16 @@ def nearest_numbering(density: AreaDensity, theta: Array, pivot: Array) -> NDArr
     return found
 
 
-def relabel(density: AreaDensity, theta: Array, pivot: Array) -> Array:
+@singledispatch
+def relabel(density: Any, theta: Array, pivot: Array) -> Array:
     """Return the vectors with their goals numbered as in the pivot, (D, coordinate)."""
     if not is_symmetric(density.area):
         return theta
     return permute_goals(density.parameters, theta, nearest_numbering(density, theta, pivot))
 
 
-def has_labels_of_pivot(density: AreaDensity, theta: Array) -> NDArray[np.bool_]:
+@singledispatch
+def has_labels_of_pivot(density: Any, theta: Array) -> NDArray[np.bool_]:
     """Return whether the goals of each vector are numbered as in the pivot of the density, (D,)."""
     if density.pivot is None or not is_symmetric(density.area):
         return np.ones(len(theta), dtype=bool)

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from ..datasets.choices import Choices
 from .density import AreaDensity, row_log_likelihood
+from .dependence import refuse_dependence
 from .result import attribute, choices_of, densities_of, thetas_of
 from .thinning import evenly
 
@@ -96,6 +97,7 @@ def entries_of(fit: xr.DataTree, choices: Choices | None = None) -> tuple[Entrie
     choices
         Its choices, if they are at hand already.
     """
+    refuse_dependence(fit, "Leaving agents out of each area")
     choices = choices or choices_of(fit)
     densities = densities_of(fit, choices)
     diagnostics, weight = attribute(fit, "diagnostics"), choices.fit_weight

@@ -9,6 +9,7 @@ import xarray as xr
 
 from ..errors import Fault, InputError, shown
 from .density import row_log_likelihood
+from .dependence import refuse_dependence
 from .result import choices_of, densities_of, thetas_of
 
 LIMIT = 200_000_000
@@ -38,6 +39,7 @@ def log_likelihood(fit: xr.DataTree, *, agents: Sequence[str] | None = None) -> 
     InputError
         If an agent is unknown, or more than 2·10⁸ numbers would be returned.
     """
+    refuse_dependence(fit, "Summing the log likelihood over areas")
     choices = choices_of(fit)
     wanted = np.arange(choices.n_agents)
     if agents is not None:

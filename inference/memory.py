@@ -83,6 +83,26 @@ def _of_large(density: AreaDensity) -> tuple[int, int, int]:
     return index + 4 * rows * (density.states.n_shares + 1), opened + index, stored
 
 
+def joint_memory(choices: Choices, densities: Sequence[AreaDensity], *, draws: int) -> int:
+    """Return the bytes that areas take together, beside each by itself, where they share types of agents.
+
+    Parameters
+    ----------
+    choices, densities, draws
+        As for :func:`estimate_memory`.
+
+    Notes
+    -----
+    The log likelihood of all agents at all draws, twice while it is stored and held against independence, and the
+    probabilities of the states of every row and type at a draw, whose cumulative sums and products stand beside them.
+    """
+    n_types = choices.study.n_types
+    if n_types == 1:
+        return 0
+    states = max(density.rows.n_rows * density.states.n_states for density in densities)
+    return _NUMBER * (2 * draws * choices.n_agents + 4 * n_types * states)
+
+
 def _checking(density: AreaDensity) -> int:
     simulated = min(max(2_000, 10 * density.size), 20_000)
     states = density.states

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cho_factor, cho_solve, cholesky
 from scipy.optimize import minimize
 
-from .density import AreaDensity, hessian, log_density, value_and_gradient
+from .density import AreaDensity, Density, hessian, log_density, value_and_gradient
 from .learned_goals import by_share, goal_answers, is_symmetric, nearest_numbering, relabel
 from .parameters import draw_prior, permute_goals
 
@@ -79,14 +79,14 @@ def find_modes(
         chosen.insert(0, first)
     ends: list[tuple[float, Array]] = []
     for start in chosen:
-        height, theta = _descend(density, start)
+        height, theta = descend(density, start)
         theta = _numbered_alike(density, theta, ends)
         if not any(abs(height - h) < _NEAR and np.abs(theta - t).max() < _NEAR for h, t in ends):
             ends.append((height, theta))
     modes: list[Mode] = []
     for _, theta in ends:
         mode = climb(density, theta)
-        if not any(_same(mode, other) for other in modes):
+        if not any(same_mode(mode, other) for other in modes):
             modes.append(mode)
     return _numbered(density, sorted(modes, key=lambda mode: -mode.log_mass))
 
@@ -124,7 +124,7 @@ def leading(modes: tuple[Mode, ...]) -> tuple[Mode, ...]:
     return tuple(m for m in modes if m.covariance is not None and m.log_mass >= modes[0].log_mass - MASS_WINDOW)
 
 
-def _descend(density: AreaDensity, start: Array) -> tuple[float, Array]:
+def descend(density: Density, start: Array) -> tuple[float, Array]:
     """Return height and place where L-BFGS ends: near a mode, not yet on it."""
 
     def negative(theta: Array) -> tuple[float, Array]:
@@ -138,9 +138,9 @@ def _descend(density: AreaDensity, start: Array) -> tuple[float, Array]:
     return -float(found.fun), np.asarray(found.x)
 
 
-def climb(density: AreaDensity, start: Array) -> Mode:
+def climb(density: Density, start: Array) -> Mode:
     """Return the mode reached from ``start``: L-BFGS, then Newton steps while they help."""
-    _, theta = _descend(density, start)
+    _, theta = descend(density, start)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         value, gradient = value_and_gradient(density, theta[None])
     if not np.isfinite(value[0]):
@@ -186,7 +186,8 @@ def laplace(theta: Array, height: float, curvature: Array) -> Mode:
     return Mode(theta, height, (covariance + covariance.T) / 2, log_mass)
 
 
-def _same(mode: Mode, other: Mode) -> bool:
+def same_mode(mode: Mode, other: Mode) -> bool:
+    """Return whether two modes are one, found from two starts."""
     if abs(mode.log_density - other.log_density) > 1e-2:
         return False
     gap = mode.theta - other.theta

@@ -22,6 +22,7 @@ from ..datasets.examination import prior_of_places
 from ..datasets.parameters import number_priors
 from ..datasets.study import Priors
 from ..datasets.zero_sum import zero_sum_basis
+from ..errors import Fault, InputError
 from .area_scores import stratum_shares, unit_mixture
 from .density import AreaDensity, area_density
 from .goal_mixtures import expected_spread
@@ -191,6 +192,10 @@ def build_model(choices: Choices, priors: Priors | dict[str, Any] | None = None)
     """
     import pymc as pm  # noqa: PLC0415 - costs seconds, and fitting does not need it
 
+    if choices.study.n_types > 1:
+        message = "The PyMC model of a study with [dependence] is not supported yet."
+        remedy = "Take inference.fit, or leave [dependence] out of the study."
+        raise InputError(Fault(code="not-supported", message=message, remedy=remedy))
     densities = area_densities(choices, resolve_priors(choices, priors))
     coords: dict[str, Any] = dict(flat_coords(densities))
     for density in densities:

@@ -26,7 +26,8 @@ point there:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, singledispatch
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -338,7 +339,8 @@ def _with_plain(parameters: Parameters, deviation: Array) -> Array:
     return np.concatenate([deviation, np.zeros((len(deviation), 1, deviation.shape[2]))], axis=1)
 
 
-def log_prior(parameters: Parameters, theta: Array) -> Array:
+@singledispatch
+def log_prior(parameters: Any, theta: Array) -> Array:
     """Return the log prior density on the real line (Jacobian included), (D,)."""
     at, priors, k = parameters.slices, parameters.priors, parameters.n_shares
     log_share = _log_share(theta[:, at["share"]])
@@ -379,7 +381,8 @@ def log_prior(parameters: Parameters, theta: Array) -> Array:
     return np.asarray(total)
 
 
-def log_prior_gradient(parameters: Parameters, theta: Array) -> Array:
+@singledispatch
+def log_prior_gradient(parameters: Any, theta: Array) -> Array:
     """Return the gradient of :func:`log_prior`, (D, coordinate)."""
     at, priors, k = parameters.slices, parameters.priors, parameters.n_shares
     gradient = np.empty_like(theta)
@@ -519,7 +522,8 @@ def pull_back_values(
     return gradient
 
 
-def draw_prior(parameters: Parameters, draws: int, rng: np.random.Generator) -> Array:
+@singledispatch
+def draw_prior(parameters: Any, draws: int, rng: np.random.Generator) -> Array:
     """Return draws from the prior on the real line, (draw, coordinate)."""
     at, priors = parameters.slices, parameters.priors
     theta = rng.standard_normal((draws, parameters.size))

@@ -42,6 +42,8 @@ class StateDraws:
         Where agents follow several goals, Σ μ_g μ_h and Σ w μ_g μ_h of every pair of goals, (draw, prior, 2, pair).
     row_spread
         Posterior mean of 1 − Σ μ_g² of an agent of each row who holds any goal, (row,); 0 where agents hold one.
+    row_of_agent
+        Row of each agent, (agent,), where these rows are not those of the area; see :mod:`.joint_scores`.
     """
 
     count: Array
@@ -51,6 +53,7 @@ class StateDraws:
     row_weight: Array
     overlap: Array
     row_spread: Array
+    row_of_agent: NDArray[np.int64] | None = None
 
 
 def state_features(states: States) -> Array:
@@ -97,10 +100,10 @@ def draw_states(density: AreaDensity, theta: Array, rng: np.random.Generator) ->
             if exact.all():
                 means += (probability @ features).sum(axis=0)
     means /= draws
-    return _state_draws(states, totals, means)
+    return state_draws(states, totals, means)
 
 
-def _state_draws(states: States, totals: Array, means: Array) -> StateDraws:
+def state_draws(states: States, totals: Array, means: Array) -> StateDraws:
     """Return draws of the totals of features, (draw, prior, feature), and their means by row, (row, feature)."""
     k, pairs = states.n_shares, states.overlap.shape[1]
     count, root, weight, overlap = np.split(totals, [k, 2 * k, 3 * k], axis=2)
@@ -123,7 +126,7 @@ def _draw_in_parts(
         mean, square, row_mean = large_totals(density, theta, features, rng)
     else:
         mean, square, row_mean = totals_at_draws(density, theta, features)
-    drawn = _state_draws(density.states, _normal_totals(density, mean, square, rng), row_mean)
+    drawn = state_draws(density.states, _normal_totals(density, mean, square, rng), row_mean)
     if exact.any():
         few = draw_states(rows_of(density, exact), theta, rng)
         for name in ("count", "root", "weight", "overlap"):

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from ..errors import Fault, InputError
 from .density import AreaDensity
+from .dependence import refuse_dependence
 from .model import flat_coords
 from .replicated_answers import posterior_predictive_answers
 from .result import choices_of, densities_of, thetas_of
@@ -41,6 +42,7 @@ def posterior_predictive(
     InputError
         If ``draws`` is not between 1 and the number of posterior draws, or the replicates would not fit in memory.
     """
+    refuse_dependence(fit, "Replicating the answers of each area")
     choices = choices_of(fit)
     densities = densities_of(fit, choices)
     thetas = thetas_of(fit, densities)

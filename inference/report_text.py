@@ -20,6 +20,7 @@ from ..errors import Fault, InputError, clean, shown
 from .alternatives import Alternative
 from .checks import Check, from_dataset, sentences, worst
 from .covariates_text import covariates_lines
+from .dependence_text import dependence_lines
 from .goals_text import goals_lines
 from .group_sizes import SMALL_GROUP, group_sizes, small_groups_of
 from .importance import MAX_KHAT
@@ -83,7 +84,13 @@ def scores_report(fit: xr.DataTree, *, width: int, allow_unreliable: bool = Fals
         parts.append(Text("No score is reported. --allow-unreliable shows the numbers all the same.", "bold red"))
     else:
         frame = summarize(fit, allow_unreliable=True)
-        parts += ["", _scores_table(fit, frame, width), *_not_reported(found, frame), *goals_lines(fit)]
+        parts += [
+            "",
+            _scores_table(fit, frame, width),
+            *_not_reported(found, frame),
+            *goals_lines(fit),
+            *dependence_lines(fit),
+        ]
         parts += covariates_lines(fit)
     parts += [*_reasons(found), *_listed("Notes", found.notes), "", Text(origin(fit), "dim")]
     return Group(*parts)

@@ -23,6 +23,7 @@ from .area_fit import AreaFit, flat_draws
 from .area_scores import ESTIMANDS, AreaScores, group_values, population_scores, stratum_shares
 from .checks import Check, sentences, to_dataset
 from .density import AreaDensity, is_large, log_density, row_log_likelihood, with_nodes
+from .dependence_result import DependenceParts, dependence_dataset
 from .design import covariate_effects
 from .goal_mixtures import expected_spread
 from .importance import effective_draws
@@ -63,6 +64,7 @@ class FitParts:
     checks: Sequence[Check]
     group_shares: Array
     shares_given: bool
+    dependence: DependenceParts | None = None
 
 
 def build_tree(parts: FitParts) -> xr.DataTree:
@@ -70,9 +72,9 @@ def build_tree(parts: FitParts) -> xr.DataTree:
     chains, draws = _common_shape(parts.fits)
     groups = {
         "posterior": _posterior(parts.fits, chains, draws),
-        "unconstrained_posterior": _unconstrained(parts.fits, chains, draws),
+        "unconstrained_posterior": _unconstrained(parts.fits, parts.dependence, chains, draws),
         "sample_stats": _sample_stats(parts.fits, chains, draws),
-        "log_likelihood": _log_likelihood(parts.fits, parts.choices, chains, draws),
+        "log_likelihood": _log_likelihood(parts.fits, parts.dependence, parts.choices, chains, draws),
         "observed_data": _observed_data(parts.choices),
         "constant_data": _constant_data(parts),
         "scores": _scores(parts, chains),
@@ -80,6 +82,8 @@ def build_tree(parts: FitParts) -> xr.DataTree:
         "alternatives": _alternatives(parts),
         "checks": to_dataset(parts.checks),
     }
+    if parts.dependence is not None:
+        groups["dependence"] = dependence_dataset(parts.dependence, chains, parts.choices.groups)
     tree = xr.DataTree.from_dict({name: data for name, data in groups.items() if data is not None})
     attributes: dict[str, Any] = {
         "schema": SCHEMA,
@@ -216,13 +220,18 @@ def _of_priors(density: AreaDensity, values: Values, theta: Array) -> dict[str, 
     return found
 
 
-def _unconstrained(fits: Sequence[AreaFit], chains: int, draws: int) -> xr.Dataset:
+def _unconstrained(fits: Sequence[AreaFit], dependence: DependenceParts | None, chains: int, draws: int) -> xr.Dataset:
     theta = np.concatenate([fit.flat for fit in fits], axis=1)
     labels = [f"{fit.density.area.name}: {block}" for fit in fits for block in _block_names(fit.density)]
-    return xr.Dataset(
+    found = xr.Dataset(
         {"theta": (("chain", "draw", "coordinate"), theta.reshape(chains, draws, -1))},
         coords={"coordinate": np.array(labels, dtype=object)},
     )
+    if dependence is None:
+        return found
+    joint = dependence.joint
+    types = flat_draws(joint.theta)[:, joint.density.parameters.of_types].reshape(chains, draws, -1)
+    return found.assign(types=(("chain", "draw", "type_coordinate"), types))
 
 
 def _block_names(density: AreaDensity) -> list[str]:
@@ -248,11 +257,17 @@ def _kept(run: NutsDraws, total: int) -> NDArray[np.int64]:
     return evenly(length, total // len(run.theta))
 
 
-def _log_likelihood(fits: Sequence[AreaFit], choices: Choices, chains: int, draws: int) -> xr.Dataset | None:
+def _log_likelihood(
+    fits: Sequence[AreaFit], dependence: DependenceParts | None, choices: Choices, chains: int, draws: int
+) -> xr.Dataset | None:
     if chains * draws * choices.n_agents > LOG_LIKELIHOOD_NUMBERS:
         return None
     total = np.zeros((chains * draws, choices.n_agents), dtype=np.float32)
-    for fit in fits:
+    if dependence is not None:
+        joint = dependence.joint
+        rows = row_log_likelihood(joint.density, flat_draws(joint.theta)).astype(np.float32)
+        total += np.take(rows, joint.density.rows.row_of_agent, axis=1)
+    for fit in fits if dependence is None else ():
         rows = row_log_likelihood(fit.density, fit.flat).astype(np.float32)
         total += np.take(rows, fit.density.rows.row_of_agent, axis=1)
     values = total.reshape(chains, draws, choices.n_agents)
@@ -444,7 +459,8 @@ def _agents(parts: FitParts) -> xr.Dataset:
     densities = [fit.density for fit in parts.fits]
     goal, weight = [], []
     for density, scores in zip(densities, parts.scores, strict=True):
-        of_agent = density.rows.row_of_agent
+        own = scores.states.row_of_agent
+        of_agent = density.rows.row_of_agent if own is None else own
         goal.append(scores.states.row_goal.astype(np.float32)[of_agent])
         mean = scores.states.row_weight.astype(np.float32)
         weight.append((mean if density.states.weighted else np.full_like(mean, np.nan))[of_agent])

@@ -31,6 +31,7 @@ SEALED = (
     "agents",
     "alternatives",
     "checks",
+    "dependence",
 )
 """Groups that a seal covers; others may be added to a result."""
 SEALED_ATTRIBUTES = (

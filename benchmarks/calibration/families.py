@@ -137,13 +137,14 @@ BESIDE: dict[str, Any] = {
 PERIODS = {"1": 0.3, "2": 0.2, "3": 0.2, "4": 0.3}
 
 
-def study(table: dict[str, Any] | None = None, **areas: dict[str, Any]) -> datasets.Study:
-    """Return a study of some areas; items get the name of their area in front."""
+def study(table: dict[str, Any] | None = None, types: int = 1, **areas: dict[str, Any]) -> datasets.Study:
+    """Return a study of some areas, with hidden types of agents; items get the name of their area in front."""
     named = {
         name: {**part, "items": {f"{name}_{item}": serves for item, serves in part["items"].items()}}
         for name, part in areas.items()
     }
-    return datasets.Study.from_dict({"title": "calibration", "table": table or {}, "areas": named})
+    raw: dict[str, Any] = {"title": "calibration", "table": table or {}, "areas": named}
+    return datasets.Study.from_dict(raw | ({"dependence": {"types": types}} if types > 1 else {}))
 
 
 def with_importance(part: dict[str, Any], levels: int = 4) -> dict[str, Any]:
@@ -244,6 +245,7 @@ FAMILIES: dict[str, Family] = {
             missing=0.2,
         ),
         _family("periods", "`follow`, 4 periods", 200, table={"period": "year"}, area=area(), groups=_PERIODS),
+        _family("dependent", "`follow`, two areas, 2 types of agents", 200, types=2, first=area(), second=area()),
         _family("follow_groups", "`follow`, 3 groups", area=area(), groups=_GROUPS),
         _family("luce_groups", "`luce`, 3 groups, 20 % missing", area=area(rule="luce"), groups=_GROUPS, missing=0.2),
     )
