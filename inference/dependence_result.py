@@ -13,7 +13,7 @@ from .alternatives import Structure, leave_one_out
 from .checks import Check
 from .density import row_log_likelihood
 from .dependence_measures import PairSpread, association, association_within, pair_spread
-from .joint_fit import JointFit
+from .joint_fit import MIN_ASSOCIATION, JointFit, effective_associations
 
 Array = NDArray[np.float64]
 
@@ -80,16 +80,24 @@ def dependence_parts(joint: JointFit, theta: Array, shares: Array, alone: Sequen
     )
 
 
-def dependence_check(parts: DependenceParts) -> Check:
-    """Return whether the answers show that areas depend on each other."""
-    if np.isfinite(parts.gain) and parts.gain > 2 * parts.error:
-        return Check("dependence", "ok", None, "", parts.gain, 2 * parts.error)
-    text = (
-        f"The answers do not show that areas depend on each other: with {parts.joint.density.n_types} types of agents"
-        f" they are predicted no better than with independent areas (ELPD {parts.gain:+.1f} ± {parts.error:.1f}), so"
-        " what the types are comes largely from their prior."
+def dependence_checks(parts: DependenceParts) -> list[Check]:
+    """Return whether the answers show that areas depend on each other, and whether enough draws say how far."""
+    found, number = parts.joint.importance, parts.joint.density.n_types
+    effective = float("nan") if found is None else effective_associations(parts.joint.density, found)
+    shown = bool(np.isfinite(parts.gain) and parts.gain > 2 * parts.error)
+    enough = bool(effective >= MIN_ASSOCIATION)
+    not_shown = (
+        f"The answers do not show that areas depend on each other: with {number} types of agents they are predicted no "
+        f"better than with independent areas (ELPD {parts.gain:+.1f} ± {parts.error:.1f}), so what the types are comes "
+        "largely from their prior."
     )
-    return Check("dependence", "caution", None, text, parts.gain, 2 * parts.error)
+    few = f"How far areas depend on each other is known from {effective:.0f} effective draws only."
+    return [
+        Check("dependence", "ok" if shown else "note", None, "" if shown else not_shown, parts.gain, 2 * parts.error),
+        Check(
+            "dependence-draws", "ok" if enough else "caution", None, "" if enough else few, effective, MIN_ASSOCIATION
+        ),
+    ]
 
 
 def dependence_dataset(parts: DependenceParts, chains: int, groups: Sequence[str]) -> xr.Dataset:

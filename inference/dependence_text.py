@@ -30,13 +30,16 @@ def dependence_lines(fit: xr.DataTree) -> list[RenderableType]:
         fitted, independent = (values.sel(scenario=scenario) for scenario in ("as fitted", "independent"))
         return f"{_shown(fitted)}; {float(independent.mean()):.2f} if areas were independent"
 
-    gain, error = float(data["elpd_gain"]), float(data["elpd_gain_se"])
+    whole, apart = (float(data[key].sel(score="misalignment")) for key in ("posterior_sd", "posterior_sd_independent"))
     lines = [
         f"Pairs of agents who conflict in no area: {both(none)}.",
         f"Pairs who conflict in every area: {both(every)}.",
         f"Standard deviation over pairs of their overall conflict: {both(sd)}.",
-        f"Answers of an agent left out are predicted better than with independent areas by {gain:.1f} ± {error:.1f}.",
+        worth(float(data["elpd_gain"]), float(data["elpd_gain_se"]), int(data["types"])),
     ]
+    if np.isfinite([whole, apart]).all():
+        told = f"{whole:.4f}; {apart:.4f} if areas told nothing of each other"
+        lines.insert(3, f"Posterior standard deviation of the overall misalignment of these agents: {told}.")
     title = f"Dependence between areas ({int(data['types'])} hidden types of agents)"
     about = "Cramér's V between the goals of an agent: 0 independent, 1 determined; never below 0."
     return [
@@ -46,6 +49,26 @@ def dependence_lines(fit: xr.DataTree) -> list[RenderableType]:
         Text("  " + about, "dim"),
         *(Padding(Text(line), (0, 0, 0, 2)) for line in lines),
     ]
+
+
+def worth(gain: float, error: float, types: int) -> str:
+    """Return the sentence that says whether types of agents are worth it.
+
+    Parameters
+    ----------
+    gain, error
+        Expected log predictive density above that of independent areas, summed over agents, and its standard error.
+    types
+        Number of types.
+    """
+    if not np.isfinite([gain, error]).all():
+        return f"Whether {types} types predict better than independent areas could not be computed."
+    by = f"ELPD {gain:+.1f} ± {error:.1f}"
+    if gain > 2 * error:
+        return f"Worth it: with {types} types the answers of an agent left out are predicted better ({by})."
+    if gain < -2 * error:
+        return f"Not worth it: independent areas predict the answers of an agent left out better ({by})."
+    return f"Not needed: independent areas predict the answers of an agent left out as well ({by})."
 
 
 def _shown(values: xr.DataArray) -> str:

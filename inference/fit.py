@@ -34,12 +34,12 @@ from .area_scores import AreaScores, area_scores
 from .checkpoint import Checkpoint
 from .checks import Check, prior_checks, sampling_checks
 from .density import AreaDensity, at_face_value, is_large, row_log_likelihood
-from .dependence_result import dependence_check, dependence_parts
+from .dependence_result import dependence_checks, dependence_parts
 from .design_notes import design_checks
 from .examination_checks import examination_checks
 from .finite_draws import filled, unknown_where
 from .identification import identification_checks
-from .joint_fit import JointFit, fit_jointly
+from .joint_fit import JointFit, fit_jointly, require_joint
 from .joint_scores import joint_scores
 from .large import looked_at
 from .memory import estimate_memory, joint_memory, release_memory, require_memory
@@ -126,7 +126,8 @@ def fit(
     Raises
     ------
     InputError
-        If an option is out of range, a prior setting is unknown, memory would not do, or ``checkpoint`` exists and
+        If an option is out of range, a prior setting is unknown, memory would not do, areas that share types of agents
+        are asked of NUTS or have too many distinct agents, or ``checkpoint`` exists and
         ``resume`` is False, or holds the draws of another run.
     TimeoutError
         If ``max_seconds`` is over.
@@ -141,6 +142,8 @@ def fit(
     chosen = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
     run = _run_description(choices, settings, chosen, method=method, draws=draws, group_shares=group_shares)
     pulse, densities = Pulse(progress, max_seconds), area_densities(choices, settings)
+    if choices.study.n_types > 1:
+        require_joint(densities, method)
     needed = estimate_memory(choices, densities, draws=draws, stored=LOG_LIKELIHOOD_NUMBERS)
     needed += joint_memory(choices, densities, draws=draws)
     require_memory(needed, limit=max_memory)
@@ -250,7 +253,7 @@ def _fit_parts(
             for job, (found, _) in zip(jobs, structures, strict=True)
         ]
         dependence = dependence_parts(joint, drawn, phi, own)
-        checks.append([dependence_check(dependence)])
+        checks.append(dependence_checks(dependence))
     n_scored = thetas[0].shape[0] * thetas[0].shape[1]
     conflicts = conflict_draws(choices.study, draws=n_scored, seed=seed)
     return FitParts(

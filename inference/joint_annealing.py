@@ -32,7 +32,7 @@ from .parameters import draw_prior
 
 Array = NDArray[np.float64]
 
-_DRAWS = 1_280  # that go together
+_DRAWS = 1_024  # that go together
 _PILOT = 192
 _LEAPS = 4  # leapfrog steps of one move
 _MOVES, _LAST_MOVES = 1, 5  # moves at each step, and at the last

@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError
 
+from ..errors import Fault, InputError
 from .area_fit import AreaFit, Method, fit_area, refine_nodes
 from .area_scores import exported_quantities
-from .density import AreaDensity, log_density
+from .density import AreaDensity, is_large, log_density
 from .dependence_measures import association
 from .importance import ImportanceDraws, importance_draws, resample, with_quantities
 from .joint_annealing import IndependentAreas, anneal_types
@@ -63,6 +64,22 @@ class JointFit:
     theta: Array
     importance: ImportanceDraws | None
     areas: tuple[AreaFit, ...]
+
+
+def require_joint(densities: tuple[AreaDensity, ...], method: str) -> None:
+    """Raise :class:`InputError` where areas cannot be fitted as one: too many distinct agents, or NUTS asked for."""
+    faults = []
+    if method == "nuts":
+        message = "NUTS is not supported where the study has [dependence]: its chains seldom cross between types."
+        remedy = 'Use "auto", which anneals draws where importance draws will not do.'
+        faults.append(Fault(code="not-supported", message=message, remedy=remedy, value=method))
+    large = [density.area.name for density in densities if is_large(density)]
+    if large:
+        message = f"Area '{large[0]}' has too many distinct agents to be fitted with others as [dependence] asks."
+        remedy = "Leave [dependence] out of the study, or take a part of the agents."
+        faults.append(Fault(code="not-supported", message=message, remedy=remedy, value=large[0]))
+    if faults:
+        raise InputError(faults)
 
 
 def fit_jointly(
