@@ -128,7 +128,7 @@ def draws_of(fit: xr.DataTree, choices: Choices | None = None) -> tuple[AreaDraw
     choices
         Its choices, when they are at hand.
     """
-    refuse_dependence(fit, "What is drawn again of each area")
+    refuse_dependence(fit, "Drawing the states of agents again")
     choices = choices_of(fit) if choices is None else choices
     densities = densities_of(fit, choices)
     shares = np.asarray(attribute(fit, "group_shares"), dtype=float)

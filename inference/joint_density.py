@@ -237,10 +237,10 @@ def joint_density(areas: Sequence[AreaDensity], n_types: int, priors: Priors, fi
     weight = agents.astype(float) if fit_weight is None else np.bincount(row_of_agent, fit_weight, len(kinds))
     joint = JointRows(of_area, every[0].group[of_area[0]], every[0].n_priors, agents, weight, row_of_agent)
     layout = JointParameters(tuple(area.parameters for area in areas), n_types, priors)
-    return JointDensity(tuple(areas), layout, joint, tuple(_spread(rows, n_types) for rows in every))
+    return JointDensity(tuple(areas), layout, joint, tuple(spread_rows(rows, n_types) for rows in every))
 
 
-def _spread(rows: Rows, n_types: int) -> Rows:
+def spread_rows(rows: Rows, n_types: int) -> Rows:
     """Return the rows once for each type."""
     types = np.tile(np.arange(n_types), rows.n_rows)
     return replace(

@@ -22,11 +22,12 @@ from ..datasets.examination import prior_of_places
 from ..datasets.parameters import number_priors
 from ..datasets.study import Priors
 from ..datasets.zero_sum import zero_sum_basis
-from ..errors import Fault, InputError
 from .area_scores import stratum_shares, unit_mixture
 from .density import AreaDensity, area_density
 from .goal_mixtures import expected_spread
 from .goal_stages import stage_graph
+from .joint_density import JointDensity, joint_density, spread_rows
+from .joint_model import add_answers, add_type_share, log_goal_of_types
 from .learned_goals import compared_over_goals, goal_table, learned_options
 from .number_table import number_graph
 from .option_table import log_baseline, log_option_probability
@@ -183,7 +184,8 @@ def build_model(choices: Choices, priors: Priors | dict[str, Any] | None = None)
         ``goal_share`` and ``weight_mean`` then being those of an agent with mean covariates. Dims are flat over
         areas. Areas without unknown weights and options without a free baseline are left out. One observed variable
         per area holds the counts of its distinct rows; its log likelihood is weighted by the number of agents who share
-        the row.
+        the row. Where areas share types of agents (``[dependence]``) the answers of all areas are one potential; the
+        types, in no order, are ``types::share`` and ``<area>::leaning``.
 
     Raises
     ------
@@ -192,11 +194,8 @@ def build_model(choices: Choices, priors: Priors | dict[str, Any] | None = None)
     """
     import pymc as pm  # noqa: PLC0415 - costs seconds, and fitting does not need it
 
-    if choices.study.n_types > 1:
-        message = "The PyMC model of a study with [dependence] is not supported yet."
-        remedy = "Take inference.fit, or leave [dependence] out of the study."
-        raise InputError(Fault(code="not-supported", message=message, remedy=remedy))
-    densities = area_densities(choices, resolve_priors(choices, priors))
+    settings = resolve_priors(choices, priors)
+    densities = area_densities(choices, settings)
     coords: dict[str, Any] = dict(flat_coords(densities))
     for density in densities:
         name = density.area.name
@@ -205,7 +204,11 @@ def build_model(choices: Choices, priors: Priors | dict[str, Any] | None = None)
         coords[label(name, "option")] = list(range(density.n_options))
         coords[label(name, "row")] = np.arange(density.rows.n_rows)
     with pm.Model(coords=coords) as model:
-        parts = [_add_area(density) for density in densities]
+        if choices.study.n_types > 1:
+            joint = joint_density(densities, choices.study.n_types, settings, choices.fit_weight)
+            parts = _add_areas_together(joint)
+        else:
+            parts = [_add_area(density) for density in densities]
         dims = variable_dims(densities)
         for variable, values in _joined(parts).items():
             pm.Deterministic(variable, pm.math.concatenate(values, axis=-1), dims=dims[variable])
@@ -262,8 +265,23 @@ def resolve_priors(choices: Choices, priors: Priors | dict[str, Any] | None) -> 
     return type(choices.study).from_dict({**raw, "priors": {**raw["priors"], **priors}}).priors
 
 
-def _of_priors(density: AreaDensity) -> tuple[dict[str, Any], Any]:
-    """Add what priors over states are made of; return goal shares and weights by name, and the log priors."""
+def _add_areas_together(joint: JointDensity) -> list[dict[str, Any]]:
+    """Add areas whose agents share types, and return their quantities."""
+    log_type = add_type_share(joint)
+    parts = [_add_area(density, (joint, log_type)) for density in joint.areas]
+    add_answers(joint, log_type, [part.pop(_LOG_LIKELIHOOD) for part in parts])
+    return parts
+
+
+_LOG_LIKELIHOOD = "log_likelihood"
+type _Types = tuple[JointDensity, Any]  # and the log shares of the types
+
+
+def _of_priors(density: AreaDensity, types: _Types | None) -> tuple[dict[str, Any], Any]:
+    """Add what priors over states are made of; return goal shares and weights by name, and the log priors.
+
+    With types of agents there is a prior over states for each prior and type.
+    """
     import pymc as pm  # noqa: PLC0415
     import pytensor.tensor as pt  # noqa: PLC0415
 
@@ -284,6 +302,8 @@ def _of_priors(density: AreaDensity) -> tuple[dict[str, Any], Any]:
             parts["group_weight_mean"] = pt.dot(of_group, prior_mean)[:, None]
         if named:
             parts["covariate_weight"] = mean_effect[:, None]
+        if types is not None:
+            prior_mean = pt.repeat(prior_mean, types[0].n_types)
         log_node = log_node_prior(pt, states, prior_mean, kappa)
     mixing = None
     if layout.several:
@@ -292,16 +312,21 @@ def _of_priors(density: AreaDensity) -> tuple[dict[str, Any], Any]:
         mixing = pt.repeat((pt.log(share) - pt.log1p(-share))[None], layout.n_priors)
         spread = expected_spread(pt, states.parts, states.n_goals, prior_log_share, mixing)
         parts |= {"goal_mixing": share[None], "goal_spread": pt.dot(stratum_shares(density), spread)[None]}
+    if types is not None:
+        prior_log_share = log_goal_of_types(types[0], name, prior_log_share, types[1])
     return parts, log_state_prior(pt, states, prior_log_share, log_node, mixing)
 
 
-def _add_area(density: AreaDensity) -> dict[str, Any]:
-    """Add one area to the model on the context stack and return its quantities, last axis flat."""
+def _add_area(density: AreaDensity, types: _Types | None = None) -> dict[str, Any]:
+    """Add one area to the model on the context stack and return its quantities, last axis flat.
+
+    With types of agents, the log likelihood of its rows once for each type is among them and not yet in the model.
+    """
     import pymc as pm  # noqa: PLC0415
     import pytensor.tensor as pt  # noqa: PLC0415
 
     name, layout = density.area.name, density.parameters
-    parts, log_prior = _of_priors(density)
+    parts, log_prior = _of_priors(density, types)
     logits = _baseline(name, layout, density.n_options)
     if layout.option_sizes:
         parts["baseline"] = pt.exp(log_baseline(pt, density.table, logits))[np.flatnonzero(layout.free_options)]
@@ -327,7 +352,7 @@ def _add_area(density: AreaDensity) -> dict[str, Any]:
     places = _places(name, layout)
     if layout.n_places:
         parts["examination"] = pm.math.sigmoid(places)
-    rows, affinity = density.rows, None
+    rows, affinity = density.rows if types is None else spread_rows(density.rows, types[0].n_types), None
     if layout.affinity_basis is not None:
         shape = (layout.n_learned, layout.affinity_basis.shape[1])
         free = pm.Normal(label(name, "affinity"), sigma=np.float64(layout.priors.affinity_sd), shape=shape)
@@ -341,6 +366,10 @@ def _add_area(density: AreaDensity) -> dict[str, Any]:
         prior = prior + stage_graph(stages, logits, taste, affinity)[rows.pattern]
     for number_table, numbers in zip(density.table.numbers, density.area.numbers, strict=True):
         prior = prior + number_graph(number_table, numbers, location, spread, affinity)[rows.pattern]
+    if types is not None:
+        counts = density.area.counts[rows.pattern].astype(float)
+        parts[_LOG_LIKELIHOOD] = pt.logsumexp(pt.dot(counts, table.mT) + prior, axis=-1)
+        return parts
     multiplicity = pm.Data(label(name, "multiplicity"), rows.multiplicity, dims=label(name, "row"))
 
     def log_probability(answers: Any, table: Any, prior: Any, multiplicity: Any) -> Any:

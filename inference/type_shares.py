@@ -45,7 +45,7 @@ def log_type_given_goal(log_share: Array, log_type: Array, leaning: Array) -> Ar
     lean = np.broadcast_to(leaning, (*shape, n_types, n_goals)).reshape(flat, n_types, n_goals)
     found = _normalised(log_tau[:, :, None] + lean)
     if n_types > 1:
-        found = _normalised(_potentials(share, np.exp(log_tau), log_tau, lean)[:, :, None] + lean)
+        found = _normalised(potentials(share, np.exp(log_tau), log_tau, lean)[:, :, None] + lean)
     return found.reshape(*shape, n_types, n_goals)
 
 
@@ -90,8 +90,8 @@ def pull_back_types(
     return by_log_share, by_log_type, by_leaning
 
 
-def _potentials(share: Array, tau: Array, log_tau: Array, lean: Array) -> Array:
-    """Return a, (…, type): Newton steps, shortened where they do not bring the shares of the types nearer."""
+def potentials(share: Array, tau: Array, log_tau: Array, lean: Array) -> Array:
+    """Return a, (flat, type): Newton steps, shortened where they do not bring the shares of the types nearer."""
     result, todo = log_tau.copy(), np.arange(len(share), dtype=np.int64)
     a, step = log_tau, np.zeros_like(log_tau)
     p = np.exp(_normalised(a[:, :, None] + lean))

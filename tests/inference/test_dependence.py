@@ -55,14 +55,14 @@ def test_dependence_is_found(fit, choices, tmp_path):
     assert fit["log_likelihood"]["answers"].shape[2] == choices.n_agents
 
 
-def test_what_takes_areas_as_independent_says_so(fit, choices):
+def test_what_cannot_allow_for_types_says_so(fit, choices):
     for ask in (
         lambda: inference.what_if(fit, remove=["1"]),
         lambda: inference.loo(fit),
         lambda: inference.posterior_predictive(fit),
         lambda: inference.conventions(fit),
         lambda: inference.log_likelihood(fit),
-        lambda: inference.build_model(choices),
+        lambda: inference.fit(choices, method="nuts"),
     ):
         with pytest.raises(InputError, match=r"dependence"):
             ask()
