@@ -37,6 +37,7 @@ FAMILIES = (
     "covariates",
     "covariates_groups",
     "periods",
+    "dependent",
     "follow_groups",
     "luce_groups",
 )
