@@ -162,8 +162,8 @@ def _covariate(
         return numeric(old.name, _of_agents(what, old.value, new.value, at_old, at_new, labels, faults))
     levels = covariate_levels(study, old.name, {*old.levels, *new.levels})
     place = {level: float(k) for k, level in enumerate(levels)}
-    values = [np.array([place[level] for level in one.levels])[one.value.astype(np.int64)] for one in (old, new)]
-    return Covariate(old.name, levels, _of_agents(what, *values, at_old, at_new, labels, faults))
+    was, now = (np.array([place[level] for level in one.levels])[one.value.astype(np.int64)] for one in (old, new))
+    return Covariate(old.name, levels, _of_agents(what, was, now, at_old, at_new, labels, faults))
 
 
 def _numbers(

@@ -198,7 +198,7 @@ def _over_places(table: GoalStageTable, odds: Array, lift: Array, at: Any) -> Ar
     """Return Σ over places of odds times lift, (D, stage, state)."""
     if table.places_are_options:
         return np.asarray(np.swapaxes(odds[:, :, at], 1, 2) @ np.swapaxes(lift, 1, 2))
-    total = 0.0
+    total: Any = 0.0
     for place, option in enumerate(table.option):
         total = total + odds[:, place, at, None] * np.swapaxes(lift[:, :, option[at]], 1, 2)
     return np.asarray(total)

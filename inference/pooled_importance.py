@@ -79,7 +79,8 @@ class _Proposal:
         near = near if self.bend is None else near - log_stretch(self.bend, z)
         if self.ridges is None:
             return near
-        return np.logaddexp(np.log1p(-_RIDGES) + near, np.log(_RIDGES) + _log_mixture(self.ridges, theta))
+        far = _log_mixture(self.ridges, theta)
+        return np.asarray(np.logaddexp(np.log1p(-_RIDGES) + near, np.log(_RIDGES) + far))
 
 
 def has_few_coordinates(density: AreaDensity) -> bool:
