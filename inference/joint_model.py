@@ -98,7 +98,7 @@ def _solved_potentials() -> Any:
     import pytensor.tensor as pt  # noqa: PLC0415
     from pytensor.graph.op import Op  # noqa: PLC0415
 
-    class Solve(Op):
+    class Solve(Op):  # type: ignore[misc]  # PyTensor has no types
         itypes = [pt.dmatrix, pt.dvector, pt.dmatrix]  # noqa: RUF012 - as PyTensor asks
         otypes = [pt.dmatrix]  # noqa: RUF012
 
