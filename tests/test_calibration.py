@@ -34,6 +34,8 @@ FAMILIES = (
     "several_luce",
     "examination",
     "learned",
+    "learned_kinds",
+    "ballots",
     "covariates",
     "covariates_groups",
     "periods",
@@ -178,7 +180,7 @@ def refusals(scripts):
 
 UNFITTED = (
     *("passing", "passing_no_goal", "numbers", "several", "several_luce", "examination"),
-    *("covariates", "covariates_groups", "periods"),
+    *("learned_kinds", "ballots", "covariates", "covariates_groups", "periods"),
 )
 """Families without whole fits: none of their data sets has been run, and none of them stands among the results."""
 
