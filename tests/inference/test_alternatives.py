@@ -14,6 +14,7 @@ from dissensus.inference.alternatives import (
     NULL,
     STRUCTURES,
     Alternative,
+    alternatives_of,
     elpd_difference,
     fit_structure,
     leave_one_out,
@@ -200,3 +201,21 @@ def test_the_stored_table_is_that_of_the_structures():
         assert np.isnan(table[f"{score}_mean"].sel(structure="null")).all()
     elpd = table["elpd"].isel(area=0).to_series()
     assert elpd["luce"] > elpd["follow"] + 4 > elpd["null"] + 20
+
+
+def test_other_kappas_are_tried_where_choices_tell_what_weights_are():
+    """Of a scale alone κ is a convention; beside choices that follow a goal it is told, and may be wrong."""
+    scale = {"kind": "ordinal", "serves": {"1": "x", "2": [], "3": "y"}}
+
+    def names(rule, *kinds):
+        area = make_area(*["x y"] * 2, rule=rule)
+        area["settings"]["items"] |= {f"s{k}": scale for k in range(kinds.count("scale"))}
+        if "choice" not in kinds:
+            del area["settings"]["items"]["a0"], area["settings"]["items"]["a1"]
+        study = datasets.Study.from_dict({"areas": {"a": area["settings"]}})
+        return [kind.name for kind in alternatives_of(density_of(datasets.simulate(study, 30, seed=1)))]
+
+    assert names("follow", "choice", "scale")[-2:] == ["follow, κ × 2/3", "follow, κ × 3/2"]
+    assert not any("κ" in name for name in names("luce", "choice", "scale"))
+    assert not any("κ" in name for name in names("follow", "scale", "scale"))
+    assert not any("κ" in name for name in names("follow", "choice"))

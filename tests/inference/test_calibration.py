@@ -37,8 +37,8 @@ UNUSED = {
     *(
         f"dissensus.datasets.{name}"
         for name in (
-            *("ballots", "learned_goals", "mixtures", "numbers", "pattern_entries", "periods", "situations"),
-            "stages",
+            *("ballots", "dependence", "learned_goals", "mixtures", "numbers", "pattern_entries", "periods"),
+            *("situations", "stages"),
         )
     ),
     "dissensus.forward_model.soft_memberships",
@@ -48,8 +48,10 @@ UNUSED = {
             "annealing",
             "cumulative_table",
             "direct_rows",
+            "examination_table",
             "goal_distances",
             "goal_stages",
+            *("joint_annealing", "joint_density", "joint_fit", "joint_labels", "joint_scores"),
             "large",
             "large_density",
             "large_fit",
@@ -58,9 +60,11 @@ UNUSED = {
             "number_table",
             "nuts",
             "pass_table",
-            "row_sums",
+            *("ridges", "row_sums"),
+            *("selection_table", "skewed_coordinates"),
             "stage_table",
             "sum_over_parts",
+            "type_shares",
         )
     ),
 }

@@ -18,6 +18,7 @@ from .predicted import FOUR, GOOD, case_density, draws_of, with_counts
 _ONE_ITEM = {
     *("one ranking", "rankings, uniform", "situations", "situations, uniform", "several, one answer"),
     *("one number", "numbers", "numbers, groups, no goal, repeated"),
+    *("learned, classes of ballots and numbers", "ballots, groups, no goal", "rankings again and again"),
 }
 COMPARED = [case for case in CASES if not case.startswith("one answer") and case not in _ONE_ITEM]
 

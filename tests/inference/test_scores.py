@@ -82,15 +82,18 @@ def test_overall_scores_weigh_areas():
 @functools.cache
 def _refused():
     """Return a fit of two areas, the draws of one of which are not to be trusted."""
-    draws = area_fit.importance_draws
 
-    def untrustworthy(density, *args, **options):
-        found = draws(density, *args, **options)
-        return replace(found, khat=0.93) if density.area.name == "a" else found
+    def untrustworthy(draws):
+        def drawn(density, *args, **options):
+            found = draws(density, *args, **options)
+            return replace(found, khat=0.93) if density.area.name == "a" else found
+
+        return drawn
 
     study = make_study(make_area("x y z", "y z x"), make_area("x y", "y x", name="b"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(area_fit, "importance_draws", untrustworthy)
+        for name in ("importance_draws", "skewed_draws"):
+            patch.setattr(area_fit, name, untrustworthy(getattr(area_fit, name)))
         return inference.fit(datasets.simulate(study, 40, seed=1), seed=1, method="laplace")
 
 
